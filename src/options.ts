@@ -2,13 +2,9 @@ import { resolve } from 'node:path';
 import type { BaseLogger } from 'pino';
 import { LastwordError } from './errors.js';
 import { KIB, MIB } from './ring/layout.js';
+import type { Durability, Redact } from './types.js';
 
-/** How safe a record is: in shared memory, taken by write(), covered by a data sync. */
-export type Durability = 'accepted' | 'written' | 'synced';
-export const DURABILITIES = ['accepted', 'written', 'synced'] as const satisfies readonly Durability[];
-
-/** The least that is asked of an item: a JSON object with a string `type`. */
-export interface RolloutItem { type: string; payload?: unknown; [member: string]: unknown }
+const DURABILITIES = ['accepted', 'written', 'synced'] as const satisfies readonly Durability[];
 
 /** What the sidecar logs through: pino's, or anything of that shape. */
 export type Logger = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'> & { child?: unknown };
@@ -38,7 +34,7 @@ export interface SidecarOptions {
   /** Bound on closing one thread, or the sidecar, ms; also on a flush that names none. Default 10 000. */
   closeTimeoutMs?: number | undefined;
   /** Runs synchronously before an item leaves the caller, to remove secrets. Its result is what is stored and counted; if it throws, the item is refused (LASTWORD_ITEM_INVALID). */
-  redact?: ((item: RolloutItem, threadId: string) => RolloutItem) | undefined;
+  redact?: Redact | undefined;
   /** A pino logger (a child is taken where there is one), or false. Default: a pino logger at level 'warn' on stderr. */
   logger?: Logger | false | undefined;
   /** For hosts that bundle: where the writer's entry file is. */
@@ -65,7 +61,7 @@ export type ResolvedOptions = Record<LimitName, number> & {
   readonly directory: string;
   readonly durability: Durability;
   readonly whenFull: 'wait' | 'throw';
-  readonly redact: NonNullable<SidecarOptions['redact']> | undefined;
+  readonly redact: Redact | undefined;
   readonly logger: Logger | false | undefined;
   readonly writerUrl: URL | undefined;
 };
@@ -93,7 +89,7 @@ export function resolveOptions(options: SidecarOptions): ResolvedOptions {
     unsyncedBytes: limit(options, 'unsyncedBytes'),
     openFilesMax: limit(options, 'openFilesMax'),
     closeTimeoutMs: limit(options, 'closeTimeoutMs'),
-    durability: choice('durability', options.durability, DURABILITIES, 'written'),
+    durability: durabilityOption(options.durability, 'written'),
     whenFull: choice('whenFull', options.whenFull, ['wait', 'throw'], 'wait'),
     redact, logger, writerUrl,
     directory: resolveDirectory(options.directory),
@@ -119,10 +115,14 @@ function limit(options: SidecarOptions, name: LimitName): number {
 }
 
 /** One of a few words, or the default where none is given. */
-export function choice<Word extends string>(name: string, value: Word | undefined, words: readonly Word[], fallback: Word): Word {
+function choice<Word extends string>(name: string, value: Word | undefined, words: readonly Word[], fallback: Word): Word {
   if (value === undefined) return fallback;
   if (!words.includes(value)) throw invalidOption(name, value, words.map((word) => `'${word}'`).join(', '));
   return value;
+}
+
+export function durabilityOption(value: Durability | undefined, fallback: Durability): Durability {
+  return choice('durability', value, DURABILITIES, fallback);
 }
 
 /** A duration a call may name, or the default where it names none. */

@@ -3,7 +3,7 @@ import { expose, type Endpoint } from 'comlink';
 import { LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
 import type { CreateThreadCommand, ReleaseThreadCommand, Reply, SlotRef, WriterControl } from '../src/control/protocol.js';
 import { addFigure } from '../src/ring/figures.js';
-import { acceptedIn, sealWordOf } from '../src/ring/slots.js';
+import { acceptedIn, sealWordOf, wantedSyncedOf } from '../src/ring/slots.js';
 import { createRollout } from './create-rollout.js';
 import type { Rng } from './seams.js';
 import type { SyncScheduler } from './sync.js';
@@ -67,10 +67,11 @@ export class Control implements WriterControl {
 
   releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>> {
     return answer('LASTWORD_SYNC_FAILED', async () => {
-      const { files, syncs, writer } = this.#parts;
+      const { files, sidecar, syncs, writer } = this.#parts;
       const file = writer.rolloutOf(command);
       if (file === undefined) return undefined;
-      if (command.sync) await syncs.syncNow(file);
+      // A flush that still waits for the sync gets it.
+      if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file);
       await syncs.settled(file);
       if (file.failure === undefined) files.close(file);
       if (file.failure !== undefined) throw file.failure;

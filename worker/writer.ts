@@ -5,7 +5,7 @@ import { addFigure, recordLatency, WRITE_HISTOGRAM } from '../src/ring/figures.j
 import { OUTPUT_BYTES, OUTPUT_OFFSET, SLOTS_MAX } from '../src/ring/layout.js';
 import type { ProducerMemory, SidecarMemory } from '../src/ring/memory.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { publishWritten, seal, setState } from '../src/ring/slots.js';
+import { moveState, publishWritten, seal } from '../src/ring/slots.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import type { RolloutFile } from './rollout-file.js';
@@ -155,7 +155,7 @@ export class Writer {
     const { sidecar, tell } = this.#parts;
     if (!file.isReleased) {
       seal(sidecar, slot);
-      setState(sidecar, slot, 'failed');
+      moveState(sidecar, slot, 'failed');
     }
     tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);

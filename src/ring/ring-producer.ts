@@ -54,8 +54,8 @@ export function ringBlockMax(producer: RingProducer): number {
  * outer item is being packed behind the tail: then the block goes to the arena.
  */
 export function tryClaim(producer: RingProducer, bytes: number, mayUseRing: boolean): number {
-  if (producer.link !== undefined && mayUseRing) tryFinishRun(producer);
-  if (producer.link === undefined) {
+  const isRunOpen = mayUseRing ? !tryFinishRun(producer) : producer.link !== undefined;
+  if (!isRunOpen) {
     if (mayUseRing && bytes <= ringBlockMax(producer)) {
       const address = tryClaimInRing(producer, bytes);
       if (address !== FULL) return address;
@@ -137,13 +137,16 @@ function openRun(producer: RingProducer): void {
   Atomics.store(memory.control, TAIL_WORD, producer.tail);
 }
 
-function tryFinishRun(producer: RingProducer): void {
+/** Ends the open run if ring and arena are drained. True when no run is open afterwards. */
+export function tryFinishRun(producer: RingProducer): boolean {
   const { memory, link } = producer;
-  if (link === undefined || Atomics.load(memory.control, ARENA_HEAD_WORD) !== producer.arenaTail) return;
+  if (link === undefined) return true;
+  if (Atomics.load(memory.control, ARENA_HEAD_WORD) !== producer.arenaTail) return false;
   producer.headSeen = Atomics.load(memory.control, HEAD_WORD);
-  if (producer.headSeen !== link) return;
+  if (producer.headSeen !== link) return false;
   Atomics.store(memory.words, (ringAddress(memory, link) >>> 2) + LINK_FINISHED_WORD, 1);
   producer.link = undefined;
+  return true;
 }
 
 /** Bytes that wait in the ring. */

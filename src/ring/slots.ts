@@ -9,6 +9,18 @@ import type { SidecarMemory } from './memory.js';
 export const SLOT_STATES = ['free', 'open', 'closing', 'closed', 'failed'] as const;
 export type SlotState = (typeof SLOT_STATES)[number];
 
+/**
+ * The lifecycle of a thread, and with it of its slot. From open to free: its rollout could not be made. A drain that was
+ * not acknowledged stays `closing`.
+ */
+export const TRANSITIONS = {
+  free: ['open'],
+  open: ['closing', 'failed', 'free'],
+  closing: ['closed', 'failed'],
+  closed: ['free'],
+  failed: [],
+} as const satisfies Record<SlotState, readonly SlotState[]>;
+
 const TWO_TO_32 = 2 ** 32;
 
 function wordOf(slot: number, word: number): number {
@@ -27,7 +39,7 @@ export function takeSlot(sidecar: SidecarMemory, slot: number, base: number): nu
   Atomics.store(words, wordOf(slot, WANTED_SYNCED_WORD), -1);
   Atomics.store(words, wordOf(slot, LATE_WORD), 0);
   const incarnation = Atomics.add(words, wordOf(slot, INCARNATION_WORD), 1) + 1;
-  setState(sidecar, slot, 'open');
+  moveState(sidecar, slot, 'open');
   return incarnation;
 }
 
@@ -35,8 +47,15 @@ export function incarnationOf(sidecar: SidecarMemory, slot: number): number {
   return Atomics.load(sidecar.words, wordOf(slot, INCARNATION_WORD));
 }
 
-export function setState(sidecar: SidecarMemory, slot: number, state: SlotState): void {
-  Atomics.store(sidecar.words, wordOf(slot, STATE_WORD), SLOT_STATES.indexOf(state));
+/** Moves the state if the table allows it from where it is. Main and the writer may both try. */
+export function moveState(sidecar: SidecarMemory, slot: number, to: SlotState): boolean {
+  const word = wordOf(slot, STATE_WORD);
+  for (;;) {
+    const seen = Atomics.load(sidecar.words, word);
+    const from = SLOT_STATES[seen] ?? 'free';
+    if (!(TRANSITIONS[from] as readonly SlotState[]).includes(to)) return false;
+    if (Atomics.compareExchange(sidecar.words, word, seen, SLOT_STATES.indexOf(to)) === seen) return true;
+  }
 }
 
 export function stateOf(sidecar: SidecarMemory, slot: number): SlotState {
