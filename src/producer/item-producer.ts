@@ -9,6 +9,7 @@ import {
 } from '../ring/ring-producer.js';
 import { acceptedIn, sealWordOf, tryAccept } from '../ring/slots.js';
 import { Encoder } from './encode.js';
+import { DEPTH_MAX } from './normalise.js';
 
 /** Returned in place of a count: the thread is sealed, the item was not taken. */
 export const SEALED_COUNT = -1;
@@ -22,6 +23,8 @@ export interface ItemProducerOptions {
   readonly overflowBytes: number;
   readonly whenFull: 'wait' | 'throw';
   readonly fullTimeoutMs: number;
+  /** Levels of nesting of a payload that lies in the memory. */
+  readonly depth: (payloadOffset: number, payloadBytes: number) => number;
 }
 
 /** Turns items into published frames: pack, claim, exchange, publish, doorbell. One for each JavaScript thread that appends. */
@@ -86,6 +89,7 @@ export class ItemProducer {
     let address = start;
     for (const [index, payload] of payloads.entries()) {
       this.#memory.bytes.set(payload, address + FRAME_HEADER_BYTES);
+      this.#assertDepth(address + FRAME_HEADER_BYTES, payload.byteLength);
       const position = (this.#ring.claimPosition + address - start) | 0;
       writeItemHeader(this.#memory, address, position, payload.byteLength, slot, incarnation, timestampMs, seen + index);
       addresses.push(address);
@@ -138,6 +142,7 @@ export class ItemProducer {
 
   /** The frame at `address`, claimed and filled, becomes an item: header, exchange, publish. */
   #take(slot: number, incarnation: number, address: number, payloadBytes: number): number {
+    this.#assertDepth(address + FRAME_HEADER_BYTES, payloadBytes);
     const seen = this.#counted(slot, 1);
     if (seen < 0) return SEALED_COUNT;
     writeItemHeader(this.#memory, address, this.#ring.claimPosition, payloadBytes, slot, incarnation, Date.now(), seen);
@@ -158,6 +163,12 @@ export class ItemProducer {
     publish(this.#ring);
     if (ringDoorbell(this.#sidecar)) this.notifies += 1;
     return seen;
+  }
+
+  /** A level takes a byte at least: a short payload needs no look. What is claimed and not published is nobody's. */
+  #assertDepth(payload: number, payloadBytes: number): void {
+    if (payloadBytes <= DEPTH_MAX || this.#options.depth(payload, payloadBytes) <= DEPTH_MAX) return;
+    throw new LastwordError('LASTWORD_ITEM_INVALID', `the item is nested more than ${DEPTH_MAX} levels deep`, { reason: 'too deep' });
   }
 
   /** The accepted count before these items; negative when sealed. */
