@@ -3,7 +3,6 @@
  * as the worker does, and closers. What they call is the source of `src/ring`; the steps between are the protocol's.
  */
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
 import { explore, runAlone, type Exploration, type Threads } from './explorer.js';
 import { plainGet, plainSet, settle, type Simulation } from './simulated-memory.js';
 import { SimulatedSource, type Patch, type Simulated } from './transform.js';
@@ -115,10 +114,10 @@ class RingModel {
 
   #check(side: Side): void {
     const accepted = runAlone(this.#slots.sealWordOf(this.#sidecar, side.slot)) & this.#layout.COUNT_MAX;
-    expect(side.accepted + side.late, 'every item was taken or late').toBe(side.lengths.length);
-    expect(accepted, 'accepted by the word').toBe(side.accepted);
-    expect(side.received, 'written').toBe(side.accepted);
-    expect(runAlone(this.#slots.writtenOf(this.#sidecar, side.slot)), 'written by the word').toBe(side.accepted);
+    demand('every item was taken or late', side.accepted + side.late, side.lengths.length);
+    demand('accepted by the word', accepted, side.accepted);
+    demand('written', side.received, side.accepted);
+    demand('written by the word', runAlone(this.#slots.writtenOf(this.#sidecar, side.slot)), side.accepted);
   }
 
   *#produce(side: Side, seals: boolean): Simulation<void> {
@@ -220,15 +219,20 @@ class RingModel {
     const { words } = side.memory;
     const word = address / 4;
     const payloadBytes = Number(plainGet(words, word + this.#layout.FRAME_BYTES_WORD));
-    expect(plainGet(words, word + this.#layout.FRAME_KIND_WORD), 'kind').toBe(this.#layout.FRAME_ITEM);
-    expect(plainGet(words, word + this.#layout.FRAME_COUNT_WORD), 'order').toBe(side.received);
-    expect(payloadBytes, 'length').toBe(side.lengths[side.received]);
+    demand('kind', plainGet(words, word + this.#layout.FRAME_KIND_WORD), this.#layout.FRAME_ITEM);
+    demand('order', plainGet(words, word + this.#layout.FRAME_COUNT_WORD), side.received);
+    demand('length', payloadBytes, side.lengths[side.received]);
     const payload = word + this.#layout.FRAME_HEADER_BYTES / 4;
     for (let i = 0; i < payloadBytes / 4; i += 1) {
-      expect(plainGet(words, payload + i), 'payload').toBe(payloadWord(side.received, i));
+      demand('payload', plainGet(words, payload + i), payloadWord(side.received, i));
     }
     side.received += 1;
   }
+}
+
+/** An assertion that costs little: it is made in every step of every schedule. */
+function demand(what: string, actual: unknown, expected: unknown): void {
+  if (actual !== expected) throw new Error(`${what}: ${String(actual)}, not ${String(expected)}`);
 }
 
 /** What stands in word `i` of an item's payload. */
