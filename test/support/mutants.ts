@@ -1,0 +1,32 @@
+/** Writers that are wrong on purpose: the built package with a patch, loaded from a folder of its own. */
+import { cpSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A patch of the shipped text. Text that is not found exactly once is an error: the mutant would be no mutant. */
+export interface Patch { readonly file: string; readonly find: string; readonly replace: string }
+
+export function patched(text: string, { file, find, replace }: Patch): string {
+  const found = text.split(find).length - 1;
+  if (found !== 1) throw new Error(`the patch of ${file} applies ${found} times: ${find}`);
+  return text.replace(find, () => replace);
+}
+
+/** The entry of a writer with the patches applied; to be given as `writerUrl`. */
+export function mutantWriter(...patches: Patch[]): URL {
+  // Below node_modules, so that the mutant finds the same packages.
+  const cache = join(ROOT, 'node_modules', '.cache');
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'lastword-mutant-'));
+  onTestFinished(() => { rmSync(folder, { recursive: true, force: true }); });
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  for (const part of ['src', 'worker']) cpSync(join(ROOT, 'dist', part), join(folder, part), { recursive: true });
+  for (const patch of patches) {
+    const path = join(folder, patch.file);
+    writeFileSync(path, patched(readFileSync(path, 'utf8'), patch));
+  }
+  return pathToFileURL(join(folder, 'worker', 'main.js'));
+}
