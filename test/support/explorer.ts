@@ -2,11 +2,14 @@
  * Tries the schedules of a few simulated threads, all of them up to a number of preemptions (CHESS): depth first, each
  * run from the beginning. Finds wrong results, bytes touched by two threads at once, and sleepers that nobody wakes.
  *
- * A run is given up where it comes to a state that was met before with as many preemptions left: state is the memory,
+ * Threads are interrupted before operations on words that others use too; the search begins anew when another word turns
+ * out to be one. A run is given up where it comes to a state that was met before with as many preemptions left: state is the memory,
  * all that each thread has seen, and what is ordered before what. So threads may share nothing but the memory, and must
  * do the same when they see the same.
  */
 import { ASLEEP, SETUP, memory, type Operation, type Simulation } from './simulated-memory.js';
+
+const ENDLESS = 'a loop that never ends';
 
 export interface Threads {
   readonly threads: Readonly<Record<string, Simulation<void>>>;
@@ -81,8 +84,16 @@ class Search {
 
   run(): Exploration {
     const schedulesMax = this.#options.schedulesMax ?? 200_000;
-    for (let schedules = 1; ; schedules += 1) {
+    memory.forget();
+    for (let schedules = 1, contended = 0; ; schedules += 1) {
       const message = this.#tryOne();
+      if (message === undefined && memory.contended > contended) {
+        // A word is not private after all: what was tried did not interrupt there.
+        contended = memory.contended;
+        this.#choices.length = 0;
+        this.#met.clear();
+        continue;
+      }
       const isExhausted = message === undefined && !this.#advance();
       if (message === undefined && !isExhausted && schedules < schedulesMax) continue;
       const violation = message === undefined ? undefined : { message, trace: this.#replay() };
@@ -130,7 +141,14 @@ class Search {
     let current = 0;
     let preemptions = this.#preemptionsMax;
     const replayed = this.#choices.length;
+    const stepsMax = this.#options.stepsMax ?? 5_000;
     for (let made = 0, steps = 0; ; steps += 1) {
+      const running = threads[current];
+      if (running?.next !== undefined && !running.isAsleep && memory.isPrivate(running.next) && canRun(running, current)) {
+        if (steps >= stepsMax) return ENDLESS;
+        this.#step(running, current);
+        continue;
+      }
       const ready = threads.flatMap((thread, i) => (canRun(thread, i) ? [i] : []));
       if (ready.length === 0) {
         const asleep = threads.filter(({ next }) => next !== undefined);
@@ -138,13 +156,11 @@ class Search {
         atEnd();
         return undefined;
       }
-      if (steps >= (this.#options.stepsMax ?? 5_000)) return 'a loop that never ends';
+      if (steps >= stepsMax) return ENDLESS;
       const canGoOn = ready.includes(current);
       const options = canGoOn ? [current, ...(preemptions > 0 ? ready.filter((i) => i !== current) : [])] : ready;
-      if (made >= replayed || options.length > 1) {
-        // A choice made before was looked at when it was made, and what followed from it is new.
-        if (made >= replayed && this.#trace === undefined && this.#wasMet(current, preemptions)) return undefined;
-      }
+      // Choices that are made again were looked at the first time.
+      if (made >= replayed && this.#trace === undefined && this.#wasMet(current, preemptions)) return undefined;
       let picked = options[0] ?? 0;
       if (options.length > 1) {
         const choice = this.#choices[made] ?? { options, taken: 0 };

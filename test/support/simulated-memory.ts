@@ -79,6 +79,11 @@ export class SimulatedMemory {
   #clocks: number[][] = [];
   readonly #words = new Map<number, Word>();
   readonly #views: { buffer: SharedArrayBuffer; words: Int32Array }[] = [];
+  readonly #placeOf = new WeakMap<Shared, number>();
+  /** Who operates on a word, over all runs of a search: what one thread alone operates on, or nobody stores, is private. */
+  readonly #users = new Map<number, { readonly thread: number; isShared: boolean; isStored: boolean }>();
+  /** Counts the words that turned out not to be private. */
+  contended = 0;
   #undo: { words: Int32Array; index: number; value: number }[] = [];
   #waiters: Waiter[] = [];
   /** By thread: the wait that blocks it. */
@@ -101,6 +106,31 @@ export class SimulatedMemory {
     this.#contents = new Hash();
     this.#clocks = Array.from({ length: threads }, (_, thread) => Array.from({ length: threads }, (_entry, i) => (i === thread ? 1 : 0)));
     this.#seen = Array.from({ length: threads }, () => new Hash());
+  }
+
+  /** Forgets who operates on what: for a new search. */
+  forget(): void {
+    this.#users.clear();
+    this.contended = 0;
+  }
+
+  /** Whether it makes no difference to other threads when this is done, by what is known so far. */
+  isPrivate({ kind, array, index }: Operation): boolean {
+    if (kind === 'settle') return true;
+    const user = this.#users.get(this.#locate(array, index));
+    return user === undefined || !user.isShared || !user.isStored;
+  }
+
+  #use(thread: number, location: number, stores: boolean): void {
+    const user = this.#users.get(location);
+    if (user === undefined) {
+      this.#users.set(location, { thread, isShared: false, isStored: stores });
+      return;
+    }
+    const wasPrivate = !user.isShared || !user.isStored;
+    if (user.thread !== thread) user.isShared = true;
+    if (stores) user.isStored = true;
+    if (wasPrivate && user.isShared && user.isStored) this.contended += 1;
   }
 
   /** Whether the thread that is about to do this can go on. */
@@ -133,6 +163,7 @@ export class SimulatedMemory {
   #executeOn(thread: number, { kind, array, index, value, expected }: Operation): unknown {
     if (!(index >= 0 && index < array.length)) throw new RangeError(`Atomics.${kind} outside the memory: index ${index}`);
     const location = this.#locate(array, index);
+    if (thread !== SETUP) this.#use(thread, location, kind !== 'load' && kind !== 'wait' && kind !== 'waitAsync');
     const old = array[index] ?? 0;
     switch (kind) {
       case 'load':
@@ -219,12 +250,20 @@ export class SimulatedMemory {
   }
 
   #locate(array: Shared, index: number): number {
+    return (this.#placeOf.get(array) ?? this.#place(array)) + ((index * array.BYTES_PER_ELEMENT) >>> 2);
+  }
+
+  /** Where the array begins, in words: each buffer has 2^32 numbers. Byte arrays have to begin at a word. */
+  #place(array: Shared): number {
+    if (array.byteOffset % 4 !== 0) throw new Error('an array that does not begin at a word');
     let view = this.#views.findIndex(({ buffer }) => buffer === array.buffer);
     if (view < 0) {
       const buffer = array.buffer as unknown as SharedArrayBuffer;
       view = this.#views.push({ buffer, words: new Int32Array(buffer, 0, buffer.byteLength >>> 2) }) - 1;
     }
-    return view * 2 ** 32 + ((array.byteOffset + index * array.BYTES_PER_ELEMENT) >>> 2);
+    const place = view * 2 ** 32 + array.byteOffset / 4;
+    this.#placeOf.set(array, place);
+    return place;
   }
 
   #change(array: Shared, index: number, value: number): void {
