@@ -1,9 +1,8 @@
-import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
 import { LastwordError } from '../errors.js';
 import type { RolloutItem, RolloutRecord } from '../rollout/envelope.js';
 import { RolloutScanner, type Damage } from '../rollout/scan.js';
 import { isOrdinal, type Ordinal } from '../units.js';
+import { openRollout } from './rollout-source.js';
 
 export interface ReadOptions {
   /** First ordinal; with reverse, the lowest one returned. Default 0. */
@@ -20,13 +19,6 @@ export interface ReadOptions {
   onDamage?: ((damage: Damage) => void) | undefined;
 }
 
-/** One read of the file; large enough that its cost vanishes beside parsing, small enough that memory stays flat. */
-const CHUNK_BYTES = 256 << 10;
-/** Errors of open() that say that nothing stands there. */
-const ABSENT = ['ENOENT', 'ENOTDIR'];
-/** And those that say that it is something other than a file. */
-const NOT_A_FILE = ['EISDIR', 'ENXIO', 'ENODEV'];
-
 /**
  * The whole records of one file, in the order of the file, in bounded memory. Damaged lines are stepped over and given to
  * `onDamage`; a record whose ordinal was used before is reported there too and still yielded, since both are history. A
@@ -42,16 +34,15 @@ export async function* readRollout<I extends { type: string } = RolloutItem>(
 ): AsyncGenerator<RolloutRecord<I>, void, undefined> {
   const { from, limit, signal } = checkOptions(path, options);
   signal?.throwIfAborted();
-  const file = await openRegular(path);
+  const file = await openRollout(path);
   try {
     const scanner = new RolloutScanner({ from, onDamage: options.onDamage });
-    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     let left = limit;
     for (let isEnd = false; !isEnd && left > 0;) {
-      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, null);
-      isEnd = bytesRead === 0;
-      if (!isEnd) scanner.feed(chunk.subarray(0, bytesRead));
+      const chunk = await file.next();
       signal?.throwIfAborted();
+      isEnd = chunk === undefined;
+      if (chunk !== undefined) scanner.feed(chunk);
       for (let scanned = isEnd ? scanner.end() : scanner.next(); scanned !== undefined; scanned = scanner.next()) {
         yield scanned.record as RolloutRecord<I>; // what items a thread has is the host's knowledge
         left -= 1;
@@ -83,31 +74,4 @@ function checkOptions(path: unknown, { from = 0, limit, reverse, follow, signal,
 
 function refuse(option: string, value: unknown, allowed: string): never {
   throw new LastwordError('LASTWORD_INVALID_OPTION', `${option} must be ${allowed}`, { option, value });
-}
-
-/** O_NONBLOCK, so that a FIFO without a writer is refused and not waited for. */
-async function openRegular(path: string): Promise<FileHandle> {
-  let file: FileHandle;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    const { code = '' } = cause as NodeJS.ErrnoException;
-    if (ABSENT.includes(code)) {
-      throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', 'there is no rollout at the path', { path }, { cause });
-    }
-    if (NOT_A_FILE.includes(code)) throw notRegular(path, { cause });
-    throw cause;
-  }
-  try {
-    const stats = await file.stat();
-    if (!stats.isFile()) throw notRegular(path);
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-}
-
-function notRegular(path: string, options?: ErrorOptions): LastwordError {
-  return new LastwordError('LASTWORD_ROLLOUT_CORRUPT', 'what stands at the path is no regular file', { path }, options);
 }

@@ -2,7 +2,7 @@
  * One line of a rollout: the envelope around an item. Pure functions on the bytes of a line without its newline;
  * `docs/format.md` has the format.
  */
-import { isAscii } from 'node:buffer';
+import { isAscii, isUtf8, transcode } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { isOrdinal, type Ordinal } from '../units.js';
 
@@ -42,16 +42,14 @@ export type ChecksumVerdict = 'right' | 'wrong' | 'absent';
 /** `,"crc":"` + 8 hex digits + `"}`, which ends every line of ours. */
 export const CHECKSUM_BYTES = 18;
 const CHECKSUM_DIGITS = 8;
-/** The bytes of the checksum member that are not its key and not its digits, by their place in it. */
-const CHECKSUM_FRAME = [[0, ','], [1, '"'], [5, '"'], [6, ':'], [7, '"'], [16, '"'], [17, '}']] as const;
-const FRAME_BYTES = CHECKSUM_FRAME.map(([place, character]) => [place, character.charCodeAt(0)] as const);
+const [COMMA, QUOTE, COLON, OPEN, CLOSE, C, R] = [0x2c, 0x22, 0x3a, 0x7b, 0x7d, 0x63, 0x72];
+
+/** By byte: the value of a lower-case hex digit, -1 for every other byte. */
+const HEX_VALUES = Int8Array.from({ length: 256 }, (_, byte) => '0123456789abcdef'.indexOf(String.fromCharCode(byte)));
 
 /** Enough for timestamp, ordinal and type wherever a line begins with them. */
 const HEAD_BYTES = 192;
 const HEAD = /^\{"timestamp":"([ -!#-[\]-~]*)","ordinal":(0|[1-9]\d{0,15}),(?:"type":"([ -!#-[\]-~]*)"[,}])?/;
-
-// ignoreBOM keeps a byte order mark in the text, where it is malformed like any other byte before the brace.
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Checks the line against its checksum, without parsing it. A last member whose key is not `crc` but whose value is the
@@ -60,8 +58,10 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function verifyChecksum(line: Buffer): ChecksumVerdict {
   const start = line.length - CHECKSUM_BYTES;
   if (start < 1) return 'absent';
-  for (const [place, byte] of FRAME_BYTES) if (line[start + place] !== byte) return 'absent';
-  const isNamed = line[start + 2] === 0x63 && line[start + 3] === 0x72 && line[start + 4] === 0x63;
+  const isShaped = line[start] === COMMA && line[start + 1] === QUOTE && line[start + 5] === QUOTE && line[start + 6] === COLON
+    && line[start + 7] === QUOTE && line[start + 16] === QUOTE && line[start + 17] === CLOSE;
+  if (!isShaped) return 'absent';
+  const isNamed = line[start + 2] === C && line[start + 3] === R && line[start + 4] === C;
   const isRight = readHex(line, start + 8) === crc32(line.subarray(0, start));
   if (isNamed) return isRight ? 'right' : 'wrong';
   return isRight ? 'wrong' : 'absent';
@@ -69,13 +69,16 @@ export function verifyChecksum(line: Buffer): ChecksumVerdict {
 
 /** The number that eight lower-case hex digits spell, or -1. */
 function readHex(line: Buffer, start: number): number {
-  let value = 0;
-  for (let at = start; at < start + CHECKSUM_DIGITS; at += 1) {
-    const byte = line[at] ?? 0;
-    const digit = byte >= 0x30 && byte <= 0x39 ? byte - 0x30 : byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : NaN;
-    value = value * 16 + digit;
+  // Two halves, so that all arithmetic stays in small integers.
+  let [high, low, seen] = [0, 0, 0];
+  for (let at = start; at < start + CHECKSUM_DIGITS / 2; at += 1) {
+    const highDigit = HEX_VALUES[line[at] ?? 0] ?? -1;
+    const lowDigit = HEX_VALUES[line[at + CHECKSUM_DIGITS / 2] ?? 0] ?? -1;
+    seen |= highDigit | lowDigit;
+    high = (high << 4) | highDigit;
+    low = (low << 4) | lowDigit;
   }
-  return Number.isNaN(value) ? -1 : value;
+  return seen < 0 ? -1 : high * 2 ** 16 + low;
 }
 
 /**
@@ -114,8 +117,12 @@ export function decodeLine(line: Buffer): DecodedLine | undefined {
 }
 
 function parseStrictly(line: Buffer): unknown {
+  // Garbage by the million is refused without the cost of an exception. Nobody writes white space before a record.
+  if (line[0] !== OPEN) return undefined;
   try {
-    return JSON.parse(isAscii(line) ? line.toString('latin1') : strictUtf8.decode(line));
+    if (isAscii(line)) return JSON.parse(line.toString('latin1'));
+    // Twice as fast as toString('utf8') and as TextDecoder, which on Node 20 do not use the vector instructions.
+    return isUtf8(line) ? JSON.parse(transcode(line, 'utf8', 'utf16le').toString('utf16le')) : undefined;
   } catch {
     return undefined; // not a record: the caller reports where it stands, never what it says
   }

@@ -183,8 +183,8 @@ function countNuls(content: Buffer): number {
  * left. Taken only where there is no doubt, that is behind nothing but NULs, or with a right checksum of its own.
  */
 function findGlued(content: Buffer): { record: DecodedLine; start: number } | undefined {
-  const nuls = countNuls(content);
   let start = content.lastIndexOf(RECORD_START);
+  const nuls = start > 0 ? countNuls(content) : 0;
   for (let tries = 0; start > 0 && tries < GLUED_TRIES_MAX; tries += 1) {
     const rest = content.subarray(start);
     const verdict = verifyChecksum(rest);
