@@ -5,7 +5,7 @@ import type { RolloutItem } from 'lastword';
 /** Longest part of one file that is loaded, bytes: real rollouts go up to gigabytes, and a load is held in memory. */
 export const FILE_BYTES_MAX = 32 << 20;
 /** Most that is loaded in all, bytes. */
-export const CORPUS_BYTES_MAX = 256 << 20;
+export const CORPUS_BYTES_MAX = 128 << 20;
 
 const ENVELOPE = new Set(['timestamp', 'ordinal', 'crc']);
 const LINE_FEED = 0x0a;
@@ -32,19 +32,20 @@ export interface Corpus {
 }
 
 /**
- * Loads rollouts from files and folders (every `*.jsonl` below them), in the order of their paths.
+ * Loads at most `filesMax` rollouts from files and folders (every `*.jsonl` below them), in the order of their paths.
  * @throws the system's error for an input that cannot be read.
  */
-export function loadCorpus(inputs: readonly string[]): Corpus {
+export function loadCorpus(inputs: readonly string[], filesMax = Infinity): Corpus {
   const files: CorpusFile[] = [];
   const leftOut: Corpus['leftOut'] = [];
   let bytes = 0;
   for (const path of inputs.flatMap(filesOf)) {
     if (path.endsWith('.zst')) leftOut.push({ path, reason: 'compressed' });
-    else if (bytes >= CORPUS_BYTES_MAX) leftOut.push({ path, reason: `${CORPUS_BYTES_MAX} bytes are loaded already` });
+    else if (files.length >= filesMax) leftOut.push({ path, reason: `${filesMax} rollouts are enough` });
+    else if (bytes >= CORPUS_BYTES_MAX) leftOut.push({ path, reason: `${CORPUS_BYTES_MAX >> 20} MiB are loaded already` });
     else {
       const file = loadFile(path);
-      if (file.items.length === 0) leftOut.push({ path, reason: `no items in ${file.skippedLines} lines` });
+      if (file.items.length === 0) leftOut.push({ path, reason: 'no items in it' });
       else files.push(file);
       bytes += file.bytes;
     }

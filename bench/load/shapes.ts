@@ -17,19 +17,22 @@ export function lineBytes(item: RolloutItem): number {
   return Buffer.byteLength(JSON.stringify({ timestamp: '2026-05-11T08:27:17.490Z', ...item }));
 }
 
+let sharedTexts: TextSource | undefined;   // takes 40 ms to make, and holds no state
+
 /**
  * Draws items as they are in real rollouts: types by their share, sizes from their quantiles. The same seed gives the
  * same items. Call ids pair each output with the call before it.
  */
 export class ShapeSource {
   readonly #prng: Prng;
-  readonly #texts = new TextSource();
+  readonly #texts: TextSource;
   readonly #threadId: string;
   #turnId: string;
   #callId: string;
 
   constructor(seed: number) {
     this.#prng = new Prng(seed);
+    this.#texts = sharedTexts ??= new TextSource();
     this.#threadId = this.#uuid();
     this.#turnId = this.#uuid();
     this.#callId = this.#call();

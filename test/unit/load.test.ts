@@ -119,7 +119,7 @@ describe('loading real rollouts', () => {
     ]]);
     expect(corpus.items).toBe(2);
     expect(corpus.skippedLines).toBe(6);
-    expect(corpus.leftOut.map(({ reason }) => reason)).toEqual(['no items in 1 lines', 'compressed']);
+    expect(corpus.leftOut.map(({ reason }) => reason)).toEqual(['no items in it', 'compressed']);
   });
 
   test('takes a file by its name, and a last line without a line feed', () => {
