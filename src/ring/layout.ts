@@ -155,18 +155,18 @@ export const COUNT_MAX = 0x7fff_ffff;
 // ------------------------------------------------------------------------------------------------- frames
 
 /**
- * A frame, aligned to 8 bytes:
+ * A frame, aligned to its header's size, so that any rest at the end of an area can hold a padding frame:
  *
  *   0        4       8       12            16           24       28      32
  *   +--------+-------+-------+-------------+------------+--------+-------+---------------+---------+
- *   | bytes  | kind  | slot  | incarnation | timestamp  | count  | stamp | payload       | to 8    |
+ *   | bytes  | kind  | slot  | incarnation | timestamp  | count  | stamp | payload       | to 32   |
  *   +--------+-------+-------+-------------+------------+--------+-------+---------------+---------+
  *
  * `bytes`: of the payload. `timestamp`: milliseconds since the epoch, a double. `count`: which item of this opening.
  * `stamp`: the frame's own position plus 1 (never 0), stored atomically and last; 0 where a frame was taken back.
  */
 export const FRAME_HEADER_BYTES = 32;
-export const FRAME_ALIGN_BYTES = 8;
+export const FRAME_ALIGN_BYTES = FRAME_HEADER_BYTES;
 export const FRAME_BYTES_WORD = 0;
 export const FRAME_KIND_WORD = 1;
 export const FRAME_SLOT_WORD = 2;
@@ -177,7 +177,7 @@ export const FRAME_COUNT_WORD = 6;
 export const FRAME_STAMP_WORD = 7;
 /** In a link frame, in place of the slot: 1 once the producer has ended the run. */
 export const LINK_FINISHED_WORD = FRAME_SLOT_WORD;
-assert(FRAME_HEADER_BYTES % FRAME_ALIGN_BYTES === 0, 'a header keeps the alignment');
+assert(RING_OFFSET % FRAME_ALIGN_BYTES === 0, 'the ring starts on a frame border');
 assert(FRAME_STAMP_WORD === FRAME_HEADER_BYTES / WORD_BYTES - 1, 'the stamp ends the header');
 
 /** Kind of a frame. */

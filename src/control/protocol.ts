@@ -1,0 +1,62 @@
+/**
+ * The side channel: commands, never items. Commands go over Comlink, which reduces a thrown error to its message and
+ * never settles a call whose peer has died. So every answer is a value (Reply), and every call is raced with a deadline
+ * and with the writer's exit (PendingCalls).
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { WireError } from '../errors.js';
+
+export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: WireError };
+
+/** Names one opening of a thread. */
+export interface SlotRef { readonly slot: number; readonly incarnation: number }
+
+export interface CreateThreadCommand extends SlotRef {
+  readonly threadId: string;
+  readonly path: string;
+  /** Ordinal of the first item; the header's is one less. */
+  readonly base: number;
+  /** The header's item, packed with the producer's definitions. */
+  readonly header: Uint8Array;
+  readonly timestampMs: number;
+}
+export interface ReleaseThreadCommand extends SlotRef {
+  readonly threadId: string;
+  /** Whether the file is synced before it is closed. */
+  readonly sync: boolean;
+}
+
+/** Everything main may ask of the writer. Every command may be sent again: it then finds its work done. */
+export interface WriterControl {
+  /** Makes the directory where it is missing and finds out whether files can be made in it. */
+  openDirectory(path: string): Promise<Reply<undefined>>;
+  /** Publishes the header atomically, and takes the slot's frames from then on. */
+  createThread(command: CreateThreadCommand): Promise<Reply<undefined>>;
+  /** Phase 1: writes what is published, and says how many items of this opening write() took. */
+  drainThread(thread: SlotRef): Promise<Reply<{ written: number }>>;
+  /** Phase 2: syncs as asked, closes the file, lets go of the slot. */
+  releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>>;
+  /** Ends the writer: no frame is taken after it. */
+  shutdown(): Promise<Reply<undefined>>;
+}
+
+/** What the writer tells without being asked. */
+export type WriterEvent =
+  | { readonly event: 'ready' }
+  /** A permanent error: nothing more of this opening is written. */
+  | { readonly event: 'threadFailed'; readonly slot: number; readonly incarnation: number; readonly error: WireError };
+
+/** What the writer's worker is started with. */
+export interface WriterData {
+  readonly control: MessagePort;
+  readonly sidecar: SharedArrayBuffer;
+  readonly ring: { readonly memory: WebAssembly.Memory; readonly ringBytes: number; readonly overflowBytes: number };
+  readonly transcoder: WebAssembly.Module;
+  readonly openFilesMax: number;
+  readonly syncIntervalMs: number;
+  readonly unsyncedBytes: number;
+}
+
+/** System calls, as stats().busy names them; the index is what the shared word holds. */
+export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'unlink', 'mkdir', 'stat'] as const;
+export type Call = (typeof CALLS)[number];

@@ -1,0 +1,202 @@
+import { LastwordError } from '../errors.js';
+import { ringDoorbell, producerGeneration, sleepProducer, wakeWriter } from '../ring/doorbell.js';
+import { eraseStamp, frameBytes, writeItemHeader } from '../ring/frame.js';
+import { COUNT_MAX, FRAME_HEADER_BYTES, KIB } from '../ring/layout.js';
+import { ringAddress, type ProducerMemory, type SidecarMemory } from '../ring/memory.js';
+import {
+  FULL, arenaUsed, claimAtTail, createRingProducer, freeInRing, publish, ringBlockMax, ringUsed, tailIndex, tryClaim, tryFinishRun,
+  type RingProducer,
+} from '../ring/ring-producer.js';
+import { acceptedIn, sealWordOf, tryAccept } from '../ring/slots.js';
+import { Encoder } from './encode.js';
+
+/** Returned in place of a count: the thread is sealed, the item was not taken. */
+export const SEALED_COUNT = -1;
+
+/** msgpackr wants this much room to begin in place. */
+const WINDOW_BYTES_MIN = 4 * KIB;
+const NO_WINDOW = Buffer.alloc(0);
+
+export interface ItemProducerOptions {
+  readonly itemBytesMax: number;
+  readonly overflowBytes: number;
+  readonly whenFull: 'wait' | 'throw';
+  readonly fullTimeoutMs: number;
+}
+
+/** Turns items into published frames: pack, claim, exchange, publish, doorbell. One for each JavaScript thread that appends. */
+export class ItemProducer {
+  readonly #memory: ProducerMemory;
+  readonly #sidecar: SidecarMemory;
+  readonly #options: ItemProducerOptions;
+  readonly #ring: RingProducer;
+  readonly #encoder: Encoder;
+  /** Over free space of the ring at the tail, so that an item is packed where it will lie. */
+  #window: Buffer<ArrayBufferLike> = NO_WINDOW;
+  /** Position of the window's first byte. */
+  #windowPosition = 0;
+  /** A wait has timed out: further appends throw at once until there is room. */
+  #isRefusing = false;
+  /** How often the writer had to be notified after an append. */
+  notifies = 0;
+
+  constructor(memory: ProducerMemory, sidecar: SidecarMemory, encoder: Encoder, options: ItemProducerOptions) {
+    this.#memory = memory;
+    this.#sidecar = sidecar;
+    this.#options = options;
+    this.#ring = createRingProducer(memory, options.overflowBytes);
+    this.#encoder = encoder;
+  }
+
+  /** Returns which item of this opening it is, or SEALED_COUNT. */
+  append(slot: number, incarnation: number, item: object): number {
+    if (sealWordOf(this.#sidecar, slot) < 0) return SEALED_COUNT;
+    const ring = this.#ring;
+    if (this.#encoder.isPacking || !tryFinishRun(ring) || !this.#hasWindow()) {
+      return this.#appendCopy(slot, incarnation, this.#encoder.encode(item), true);
+    }
+    const { tail } = ring;
+    const address = ringAddress(this.#memory, tail);
+    const payload = address + FRAME_HEADER_BYTES;
+    const payloadBytes = this.#encoder.encodeInto(item, this.#window, ((tail - this.#windowPosition) | 0) + FRAME_HEADER_BYTES);
+    if (payloadBytes < 0) return this.#appendCopy(slot, incarnation, this.#encoder.spilled, true);
+    const bytes = frameBytes(payloadBytes);
+    if (ring.tail === tail && bytes <= ringBlockMax(ring)) {
+      claimAtTail(ring, bytes);
+      return this.#take(slot, incarnation, address, payloadBytes);
+    }
+    // A callback of the item has appended meanwhile, or the item is large: what lies behind the tail moves to the arena.
+    return this.#appendCopy(slot, incarnation, this.#memory.bytes.subarray(payload, payload + payloadBytes), false);
+  }
+
+  /** All or nothing, one publish. Returns which item of this opening the first is, or SEALED_COUNT. */
+  appendAll(slot: number, incarnation: number, items: readonly object[]): number {
+    if (sealWordOf(this.#sidecar, slot) < 0) return SEALED_COUNT;
+    const payloads = items.map((item) => this.#encoder.encode(item));
+    const bytes = payloads.reduce((sum, payload) => sum + frameBytes(payload.byteLength), 0);
+    if (bytes > this.#options.overflowBytes) {
+      throw new LastwordError('LASTWORD_ITEM_TOO_LARGE', `${items.length} items take ${bytes} bytes together; overflowBytes is ${this.#options.overflowBytes}`);
+    }
+    const start = this.#claim(slot, bytes, true);
+    if (start === FULL) return SEALED_COUNT;
+    const addresses: number[] = [];
+    const seen = this.#counted(slot, payloads.length);
+    if (seen < 0) return SEALED_COUNT;
+    const timestampMs = Date.now();
+    let address = start;
+    for (const [index, payload] of payloads.entries()) {
+      this.#memory.bytes.set(payload, address + FRAME_HEADER_BYTES);
+      const position = (this.#ring.claimPosition + address - start) | 0;
+      writeItemHeader(this.#memory, address, position, payload.byteLength, slot, incarnation, timestampMs, seen + index);
+      addresses.push(address);
+      address += frameBytes(payload.byteLength);
+    }
+    return this.#accept(slot, seen, addresses);
+  }
+
+  /** An item as the ring would hold it, for a command that carries one. */
+  encode(item: object): Uint8Array {
+    return this.#encoder.encode(item);
+  }
+
+  /** Bytes that wait for the writer. */
+  get used(): { ring: number; overflow: number } {
+    return { ring: ringUsed(this.#ring), overflow: arenaUsed(this.#ring) };
+  }
+
+  /** So full that a polite caller waits. */
+  get needsDrain(): boolean {
+    return arenaUsed(this.#ring) > 0 || ringUsed(this.#ring) > (this.#memory.layout.ringBytes / 4) * 3;
+  }
+
+  /** What drained() waits for. */
+  get isDrained(): boolean {
+    return arenaUsed(this.#ring) === 0 && ringUsed(this.#ring) <= this.#memory.layout.ringBytes / 2;
+  }
+
+  #hasWindow(): boolean {
+    const { tail } = this.#ring;
+    const index = (tail - this.#windowPosition) | 0;
+    if (index >= 0 && index + WINDOW_BYTES_MIN <= this.#window.byteLength) return true;
+    const { ringBytes } = this.#memory.layout;
+    const free = freeInRing(this.#ring, ringBytes / 2);
+    const toEnd = ringBytes - tailIndex(this.#ring);
+    const bytes = Math.min(free & -FRAME_HEADER_BYTES, toEnd);
+    // A small window would be replaced at once again; making one costs more than copying an item.
+    const isWorthIt = bytes >= WINDOW_BYTES_MIN && (bytes === toEnd || bytes >= ringBytes / 8);
+    this.#window = isWorthIt ? Buffer.from(this.#memory.buffer, ringAddress(this.#memory, tail), bytes) : NO_WINDOW;
+    this.#windowPosition = tail;
+    return isWorthIt;
+  }
+
+  #appendCopy(slot: number, incarnation: number, payload: Uint8Array, mayUseRing: boolean): number {
+    const address = this.#claim(slot, frameBytes(payload.byteLength), mayUseRing && !this.#encoder.isPacking);
+    if (address === FULL) return SEALED_COUNT;
+    this.#memory.bytes.set(payload, address + FRAME_HEADER_BYTES);
+    return this.#take(slot, incarnation, address, payload.byteLength);
+  }
+
+  /** The frame at `address`, claimed and filled, becomes an item: header, exchange, publish. */
+  #take(slot: number, incarnation: number, address: number, payloadBytes: number): number {
+    const seen = this.#counted(slot, 1);
+    if (seen < 0) return SEALED_COUNT;
+    writeItemHeader(this.#memory, address, this.#ring.claimPosition, payloadBytes, slot, incarnation, Date.now(), seen);
+    if (!tryAccept(this.#sidecar, slot, seen, 1)) {
+      eraseStamp(this.#memory, address);
+      return SEALED_COUNT;
+    }
+    publish(this.#ring);
+    if (ringDoorbell(this.#sidecar)) this.notifies += 1;
+    return seen;
+  }
+
+  #accept(slot: number, seen: number, addresses: readonly number[]): number {
+    if (!tryAccept(this.#sidecar, slot, seen, addresses.length)) {
+      for (const address of addresses) eraseStamp(this.#memory, address);
+      return SEALED_COUNT;
+    }
+    publish(this.#ring);
+    if (ringDoorbell(this.#sidecar)) this.notifies += 1;
+    return seen;
+  }
+
+  /** The accepted count before these items; negative when sealed. */
+  #counted(slot: number, items: number): number {
+    const seen = sealWordOf(this.#sidecar, slot);
+    if (seen >= 0 && COUNT_MAX - acceptedIn(seen) < items) {
+      throw new LastwordError('LASTWORD_RING_FULL', `one opening of a thread takes at most ${COUNT_MAX} items; close and resume it`);
+    }
+    return seen;
+  }
+
+  /** Address of a block of `bytes`, after waiting for room if the host asked for that; FULL when the thread was sealed. */
+  #claim(slot: number, bytes: number, mayUseRing: boolean): number {
+    const { whenFull, fullTimeoutMs } = this.#options;
+    let deadline: number | undefined;
+    for (;;) {
+      const generation = producerGeneration(this.#memory);
+      const address = tryClaim(this.#ring, bytes, mayUseRing);
+      if (address !== FULL) {
+        this.#isRefusing = false;
+        return address;
+      }
+      if (sealWordOf(this.#sidecar, slot) < 0) return FULL;
+      if (whenFull === 'throw' || this.#isRefusing) throw this.#fullError();
+      const now = performance.now();
+      deadline ??= now + fullTimeoutMs;
+      if (now >= deadline) {
+        this.#isRefusing = true;
+        throw this.#fullError();
+      }
+      wakeWriter(this.#sidecar);
+      sleepProducer(this.#memory, generation, deadline - now);
+    }
+  }
+
+  #fullError(): LastwordError {
+    const { ring, overflow } = this.used;
+    return new LastwordError('LASTWORD_RING_FULL', `${ring} bytes wait in the ring and ${overflow} in the overflow`, {
+      ringUsed: ring, ringBytes: this.#memory.layout.ringBytes, overflowUsed: overflow, overflowBytes: this.#options.overflowBytes,
+    });
+  }
+}

@@ -1,0 +1,26 @@
+import type { WriterHandle } from './control/writer-handle.js';
+import type { LastwordError } from './errors.js';
+import type { Log } from './log.js';
+import type { ResolvedOptions } from './options.js';
+import type { ItemProducer } from './producer/item-producer.js';
+import type { Waiters } from './producer/waiters.js';
+import type { SidecarMemory } from './ring/memory.js';
+import type { RolloutThread } from './thread.js';
+
+/** What a thread's handle needs of the sidecar it belongs to. */
+export interface ThreadHost {
+  readonly options: ResolvedOptions;
+  readonly memory: SidecarMemory;
+  readonly producer: ItemProducer;
+  readonly waiters: Waiters;
+  readonly writer: WriterHandle;
+  readonly log: Log;
+  /** The writer has ended though nobody asked it to. */
+  readonly writerDeath: LastwordError | undefined;
+  /** A flush took that long, µs. */
+  recordFlush(microseconds: number): void;
+  /** The thread leaves the registry; its slot may be used again. */
+  threadReleased(thread: RolloutThread): void;
+  /** Items came for a thread that has been closed. */
+  lateAfterClose(items: number): void;
+}

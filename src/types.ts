@@ -1,0 +1,174 @@
+/** The public shapes. Names and semantics are the contract's; what is not here yet is not built yet. */
+import type { EventEmitter } from 'node:events';
+
+/** Lower-case UUID. New ids are version 7, so that an id alone gives its file. */
+export type ThreadId = string;
+
+/**
+ * How safe a record is.
+ * - `accepted`: in memory shared with the writer. Survives everything but the death of the whole process.
+ * - `written`: write() returned. Survives the death of the process (SIGKILL, abort, out of memory).
+ * - `synced`: the data sync returned (and the folder's, for a new file). Survives power loss.
+ */
+export type Durability = 'accepted' | 'written' | 'synced';
+
+/** The least that is asked of an item: a JSON object with a string `type`. */
+export interface RolloutItem { type: string; payload?: unknown; [member: string]: unknown }
+
+/** What is read back: the item with its envelope. */
+export type RolloutRecord<I extends { type: string } = RolloutItem> = I & {
+  /** RFC 3339, UTC, milliseconds: the moment of append(). Never used for order. */
+  timestamp: string;
+  /** In files that Codex wrote before it numbered records: the reader's own count. */
+  ordinal: number;
+};
+
+/** `failed`: a permanent error; append() returns LATE, flush and close reject. */
+export type ThreadState = 'open' | 'closing' | 'closed' | 'failed';
+/** `failed`: the writer is gone. */
+export type SidecarState = 'open' | 'closing' | 'closed' | 'failed';
+
+/** Returned by append() instead of an ordinal when the thread is sealed or failed: the item was not kept, and was counted. */
+export const LATE = -1;
+
+/** Runs before an item leaves the caller, to remove secrets. */
+export type Redact = (item: RolloutItem, threadId: ThreadId) => RolloutItem;
+
+/** One open sidecar: the library as a host sees it. Made by openSidecar(). */
+export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [SidecarEvents[E]] }>, AsyncDisposable {
+  readonly state: SidecarState;
+  /** Absolute path of the root. */
+  readonly directory: string;
+  /**
+   * Makes a thread and publishes its header atomically: once this resolves, any process reads the thread.
+   * @throws LASTWORD_THREAD_EXISTS, LASTWORD_INVALID_OPTION (id, meta), LASTWORD_ITEM_INVALID (meta that cannot be stored),
+   * LASTWORD_NOT_OPEN, LASTWORD_WRITE_FAILED, LASTWORD_WRITER_EXITED
+   */
+  createThread<I extends { type: string } = RolloutItem>(options?: CreateThreadOptions): Promise<Thread<I>>;
+  /** The handle of an open or closing thread, or undefined. Never throws. */
+  liveThread(id: ThreadId): Thread | undefined;
+  /** Every open or closing thread of the sidecar. */
+  liveThreads(): Iterable<LiveThread>;
+  /** All threads; one group commit. @throws as Thread.flush() */
+  flush(options?: FlushOptions): Promise<Receipt[]>;
+  /** True while ring and overflow are so full that a polite caller waits for drained(). */
+  readonly needsDrain: boolean;
+  /** Resolves once half of the ring is free and nothing is left in the overflow. @throws the signal's reason, LASTWORD_WRITER_EXITED */
+  drained(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  /**
+   * Phase 1: every thread is sealed and drained, the writer acknowledges what write() took, and the counts are compared with
+   * what was accepted. Phase 2: files synced as asked and closed; then the writer is released. Every call gets the same
+   * promise; options of the first count. @throws LASTWORD_DRAIN_INCOMPLETE (context.unwritten): the state stays 'closing', and
+   * close() may be called again
+   */
+  close(options?: CloseOptions): Promise<SidecarCloseReceipt>;
+  /** Figures at this moment; asks nobody. */
+  stats(): SidecarStats;
+}
+
+/** What a sidecar emits. */
+export interface SidecarEvents {
+  /** needsDrain was read as true, and half of the ring is free again. */
+  drain: undefined;
+}
+
+/** Options of createThread(). */
+export interface CreateThreadOptions {
+  /** A UUID version 7; a new one is made otherwise. */
+  id?: ThreadId | undefined;
+  /** Members of the `session_meta` payload; not id, timestamp or history_mode (LASTWORD_INVALID_OPTION). Passes through `redact` as `{ type: 'session_meta', payload: meta }`. */
+  meta?: Record<string, unknown> | undefined;
+}
+
+/** A thread as everyone may see it. */
+export interface LiveThread {
+  readonly id: ThreadId;
+  /** The rollout. */
+  readonly path: string;
+  readonly state: ThreadState;
+  /** Every ordinal below is accepted / written / synced; plain reads of shared memory. After create accepted is 1 (the header). */
+  readonly accepted: number;
+  readonly written: number;
+  readonly synced: number;
+  /** As Thread.close(). */
+  close(options?: CloseOptions): Promise<ThreadCloseReceipt>;
+}
+
+/** The handle of a thread: where an agent's items go. */
+export interface Thread<I extends { type: string } = RolloutItem> extends LiveThread, AsyncDisposable {
+  readonly origin: 'created' | 'resumed' | 'forked';
+  /**
+   * Takes the item and returns its ordinal, at once and without I/O. Sealed or failed: returns LATE, counts, logs at debug.
+   * @throws LASTWORD_ITEM_INVALID (not an object, no string `type`, own member timestamp, ordinal or crc, cyclic, too deep, a
+   * symbol, a throwing getter or redact), LASTWORD_ITEM_TOO_LARGE, LASTWORD_RING_FULL; the thread is unharmed, the item not taken
+   */
+  append<T extends I>(item: T): number;
+  /** All or nothing, contiguous; returns the first ordinal, or LATE. @throws as append() */
+  appendAll(items: readonly I[]): number;
+  /**
+   * Resolves when everything accepted at the call is that safe; after close, with the receipt.
+   * @throws LASTWORD_WRITE_FAILED, LASTWORD_SYNC_FAILED (context.unwritten), LASTWORD_TIMEOUT, LASTWORD_WRITER_EXITED, the signal's reason
+   */
+  flush(options?: FlushOptions): Promise<Receipt>;
+  /**
+   * Seals the thread, drains it, compares the writer's count with what was accepted; then syncs as asked, closes the file and
+   * leaves the registry. Every call gets the same promise; options of the first count.
+   * @throws LASTWORD_DRAIN_INCOMPLETE (context.unwritten): the state stays 'closing', and close() may be called again;
+   * LASTWORD_WRITE_FAILED, LASTWORD_SYNC_FAILED, LASTWORD_WRITER_EXITED
+   */
+  close(options?: CloseOptions): Promise<ThreadCloseReceipt>;
+}
+
+/** Options of flush(). `timeoutMs` defaults to the sidecar's closeTimeoutMs. */
+export interface FlushOptions { durability?: Durability | undefined; timeoutMs?: number | undefined; signal?: AbortSignal | undefined }
+/** Options of close(). */
+export interface CloseOptions { durability?: Durability | undefined; timeoutMs?: number | undefined }
+/** What a flush proves. */
+export interface Receipt { threadId: ThreadId; durability: Durability; /** Every ordinal below has it. */ nextOrdinal: number }
+/** What a close proves. */
+export interface ThreadCloseReceipt extends Receipt {
+  /** Items taken since this thread was opened; the header is not counted. */
+  items: number;
+  /** Items that came after the seal, so far. */
+  late: number;
+  forced: boolean;
+  heldBy: string[];
+  salvage: string | undefined;
+}
+/** Since openSidecar. */
+export interface SidecarCloseReceipt { threads: number; items: number; bytes: number; late: number; forced: number; durationMs: number }
+
+/** Options of readRollout(). */
+export interface ReadOptions {
+  /** First ordinal. Default 0. */
+  from?: number | undefined;
+  limit?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** A line that is no valid record, or an order that is not. Default: skipped. */
+  onDamage?: ((damage: Damage) => void) | undefined;
+}
+/** What a reader stepped over, and where. */
+export interface Damage {
+  kind: 'torn' | 'malformed' | 'too-long' | 'checksum' | 'gap' | 'duplicate';
+  offset: number;
+  bytes: number;
+  ordinal?: number | undefined;
+}
+
+/** Figures of a sidecar. */
+export interface SidecarStats {
+  threads: { open: number; closing: number; closed: number };
+  items: { accepted: number; written: number; late: number };
+  bytes: { written: number; unsynced: number; ringUsed: number; ringCapacity: number; overflow: number };
+  files: { open: number; opened: number; evicted: number };
+  /** Milliseconds. */
+  latency: { write: Histogram; sync: Histogram; flush: Histogram };
+  /** The system call the writer is in, and for how long; undefined when in none. */
+  busy: { call: string; ms: number } | undefined;
+  writerRestarts: number;
+  /** What crossed between host and writer beside items: commands sent, times the host woke the writer after an append, times the writer slept. */
+  signals: { commands: number; notifies: number; parks: number };
+}
+/** A distribution: count, quantiles, largest. */
+export interface Histogram { count: number; p50: number; p99: number; max: number }
+

@@ -1,0 +1,65 @@
+import { basename, dirname, join } from 'node:path';
+import { LastwordError } from '../src/errors.js';
+import type { CreateThreadCommand } from '../src/control/protocol.js';
+import { OUTPUT_BYTES, OUTPUT_OFFSET, PARKING_BYTES } from '../src/ring/layout.js';
+import type { RingConsumer } from '../src/ring/ring-consumer.js';
+import { RolloutFile } from './rollout-file.js';
+import type { FsOps, Rng } from './seams.js';
+import type { Transcoder } from './transcode/transcoder.js';
+
+/**
+ * Publishes a rollout with its header: written whole under a temporary name, then linked into place, so that no reader
+ * ever sees it empty or half. Returns the file, the descriptor it is open with,
+ * and the topmost folder that had to be made.
+ */
+export function createRollout(
+  fs: FsOps, rng: Rng, ring: { readonly consumer: RingConsumer; readonly transcoder: Transcoder }, command: CreateThreadCommand,
+): { file: RolloutFile; descriptor: number; firstFolder: string | undefined } {
+  const folder = dirname(command.path);
+  const firstFolder = fs.makeDirectory(folder);
+  const temporary = join(folder, `.${basename(command.path)}.${rng.uint32().toString(16)}.tmp`);
+  const descriptor = fs.createFile(temporary);
+  try {
+    const bytes = writeHeader(fs, descriptor, ring, command);
+    fs.link(temporary, command.path);
+    fs.unlink(temporary);
+    return { file: new RolloutFile(command, bytes), descriptor, firstFolder };
+  } catch (error) {
+    fs.close(descriptor);
+    fs.unlink(temporary);
+    if ((error as Partial<NodeJS.ErrnoException>).code === 'EEXIST') {
+      const { threadId, path } = command;
+      throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} has a rollout already`, { threadId, path }, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Transcodes the header from the writer's own area of the memory, where its definitions are known. */
+function writeHeader(
+  fs: FsOps, descriptor: number, { consumer, transcoder }: { consumer: RingConsumer; transcoder: Transcoder }, command: CreateThreadCommand,
+): number {
+  const { memory } = consumer;
+  const { header, timestampMs, base } = command;
+  if (header.byteLength > PARKING_BYTES) throw new LastwordError('LASTWORD_ITEM_TOO_LARGE', `a header has at most ${PARKING_BYTES} bytes`);
+  memory.bytes.set(header, memory.layout.parkingOffset);
+  const limit = OUTPUT_OFFSET + OUTPUT_BYTES;
+  let end = transcoder.line(memory.layout.parkingOffset, header.byteLength, timestampMs, base - 1, OUTPUT_OFFSET, limit);
+  let bytes = writeAll(fs, descriptor, memory.bytes, OUTPUT_OFFSET, end - OUTPUT_OFFSET);
+  while (!transcoder.finished) {
+    end = transcoder.resume(OUTPUT_OFFSET, limit);
+    bytes += writeAll(fs, descriptor, memory.bytes, OUTPUT_OFFSET, end - OUTPUT_OFFSET);
+  }
+  return bytes;
+}
+
+/** A file that nobody sees yet needs no cutting back: it is thrown away. */
+function writeAll(fs: FsOps, descriptor: number, bytes: Uint8Array, offset: number, length: number): number {
+  for (let done = 0; done < length;) {
+    const taken = fs.write(descriptor, bytes, offset + done, length - done);
+    if (taken <= 0) throw new LastwordError('LASTWORD_WRITE_FAILED', 'write() took no bytes');
+    done += taken;
+  }
+  return length;
+}
+

@@ -1,0 +1,73 @@
+import { addFigure } from '../src/ring/figures.js';
+import type { SidecarMemory } from '../src/ring/memory.js';
+import type { RolloutFile } from './rollout-file.js';
+import type { FsOps } from './seams.js';
+
+/** Which rollouts have a descriptor open: the most recently used, at most `openFilesMax`. */
+export class FileTable {
+  readonly #fs: FsOps;
+  readonly #sidecar: SidecarMemory;
+  readonly #openFilesMax: number;
+  readonly #onCloseError: (file: RolloutFile, error: unknown) => void;
+  /** In the order of use, the least recent first. */
+  readonly #descriptors = new Map<RolloutFile, number>();
+
+  constructor(fs: FsOps, sidecar: SidecarMemory, openFilesMax: number, onCloseError: (file: RolloutFile, error: unknown) => void) {
+    this.#fs = fs;
+    this.#sidecar = sidecar;
+    this.#openFilesMax = openFilesMax;
+    this.#onCloseError = onCloseError;
+  }
+
+  isOpen(file: RolloutFile): boolean {
+    return this.#descriptors.has(file);
+  }
+
+  /** The file's descriptor, opened if need be; another may be closed for it. Throws what open() throws. */
+  descriptorOf(file: RolloutFile): number {
+    const open = this.#descriptors.get(file);
+    if (open !== undefined) {
+      this.#descriptors.delete(file);
+      this.#descriptors.set(file, open);
+      return open;
+    }
+    this.makeRoom();
+    const descriptor = this.#fs.openFile(file.path);
+    this.add(file, descriptor);
+    return descriptor;
+  }
+
+  /** Takes over a descriptor that was opened to make the file. */
+  add(file: RolloutFile, descriptor: number): void {
+    this.#descriptors.set(file, descriptor);
+    addFigure(this.#sidecar, 'filesOpen', 1);
+    addFigure(this.#sidecar, 'filesOpened', 1);
+  }
+
+  /** Closes the least recently used file that no sync is in, until one more may be opened. */
+  makeRoom(): void {
+    for (const file of this.#descriptors.keys()) {
+      if (this.#descriptors.size < this.#openFilesMax) return;
+      if (file.isSyncing) continue;
+      this.close(file);
+      addFigure(this.#sidecar, 'filesEvicted', 1);
+    }
+  }
+
+  close(file: RolloutFile): void {
+    const descriptor = this.#descriptors.get(file);
+    if (descriptor === undefined) return;
+    this.#descriptors.delete(file);
+    addFigure(this.#sidecar, 'filesOpen', -1);
+    try {
+      this.#fs.close(descriptor);
+    } catch (error) {
+      // What was written may not reach the disk: the same as a failed sync, and this file's alone.
+      this.#onCloseError(file, error);
+    }
+  }
+
+  closeAll(): void {
+    for (const file of [...this.#descriptors.keys()]) this.close(file);
+  }
+}

@@ -1,0 +1,81 @@
+/** The file system of the writer, on node:fs: the only place that changes a file. */
+import fs from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+import { CALLS, type Call } from '../src/control/protocol.js';
+import { enterCall, leaveCall } from '../src/ring/figures.js';
+import type { SidecarMemory } from '../src/ring/memory.js';
+import type { Clock, FsOps, Rng } from './seams.js';
+
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+
+const datasync = promisify(fs.fdatasync);
+const sync = promisify(fs.fsync);
+const open = promisify(fs.open);
+const close = promisify(fs.close);
+
+export const nodeFsOps: FsOps = {
+  createFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE),
+  // O_NONBLOCK: a FIFO in the file's place must not hang the writer.
+  openFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK),
+  write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),
+  truncate: (descriptor, length) => { fs.ftruncateSync(descriptor, length); },
+  size: (descriptor) => fs.fstatSync(descriptor).size,
+  close: (descriptor) => { fs.closeSync(descriptor); },
+  link: (existingPath, newPath) => { fs.linkSync(existingPath, newPath); },
+  unlink: (path) => { fs.unlinkSync(path); },
+  makeDirectory: (path) => fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE }),
+  checkDirectory: (path) => {
+    if (!fs.statSync(path).isDirectory()) throw Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR' });
+    fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
+  },
+  syncFile: (descriptor) => datasync(descriptor),
+  syncDirectory: async (path) => {
+    const descriptor = await open(path, O_RDONLY | O_DIRECTORY);
+    try {
+      await sync(descriptor);
+    } finally {
+      await close(descriptor);
+    }
+  },
+};
+
+/** The same, with the call the writer is in told through shared words, so that a hung disk can be seen from outside. */
+export function watched(ops: FsOps, sidecar: SidecarMemory, clock: Clock): FsOps {
+  const during = <Args extends unknown[], Result>(call: Call, act: (...args: Args) => Result) => (...args: Args): Result => {
+    enterCall(sidecar, CALLS.indexOf(call), clock.nowMs());
+    try {
+      return act(...args);
+    } finally {
+      leaveCall(sidecar);
+    }
+  };
+  return {
+    createFile: during('open', ops.createFile),
+    openFile: during('open', ops.openFile),
+    write: during('write', ops.write),
+    truncate: during('ftruncate', ops.truncate),
+    size: during('fstat', ops.size),
+    close: during('close', ops.close),
+    link: during('link', ops.link),
+    unlink: during('unlink', ops.unlink),
+    makeDirectory: during('mkdir', ops.makeDirectory),
+    checkDirectory: during('stat', ops.checkDirectory),
+    syncFile: ops.syncFile,
+    syncDirectory: ops.syncDirectory,
+  };
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicUs: () => performance.now() * 1000,
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    timer.unref();
+    return () => { clearTimeout(timer); };
+  },
+};
+
+export const systemRng: Rng = { uint32: () => randomBytes(4).readUInt32LE() };

@@ -1,0 +1,88 @@
+import { LastwordError } from '../src/errors.js';
+import type { FsOps } from './seams.js';
+
+/** One opening of a thread, and the file its records go to. Counts are of items of this opening. */
+export class RolloutFile {
+  readonly threadId: string;
+  readonly slot: number;
+  readonly incarnation: number;
+  /** Ordinal of the first item. */
+  readonly base: number;
+  readonly path: string;
+  /** Items that write() took, whole. */
+  written = 0;
+  /** Items that a data sync covered; -1 while not even the header is. */
+  synced = -1;
+  /** Bytes written since the last sync began. */
+  unsyncedBytes = 0;
+  /** When the oldest of them was written, µs of the monotonic clock; undefined when there are none. */
+  dirtySinceUs: number | undefined;
+  isSyncing = false;
+  /** The thread was closed: the slot's words are another's now. */
+  isReleased = false;
+  #wholeBytes: number;
+  #failure: LastwordError | undefined;
+
+  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, wholeBytes: number) {
+    this.threadId = thread.threadId;
+    this.slot = thread.slot;
+    this.incarnation = thread.incarnation;
+    this.base = thread.base;
+    this.path = thread.path;
+    this.#wholeBytes = wholeBytes;
+  }
+
+  /** Where the last whole record ends. */
+  get wholeBytes(): number {
+    return this.#wholeBytes;
+  }
+
+  /** The permanent error, after which nothing more is written. */
+  get failure(): LastwordError | undefined {
+    return this.#failure;
+  }
+
+  /** The first failure stays: what comes after it is its consequence. */
+  fail(error: LastwordError): void {
+    this.#failure ??= error;
+  }
+
+  /** Nobody else has written to the file or cut it since we did. */
+  assertUntouched(fs: FsOps, descriptor: number): void {
+    const size = fs.size(descriptor);
+    if (size === this.#wholeBytes) return;
+    throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.#wholeBytes} were written`, { path: this.path });
+  }
+
+  /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */
+  append(fs: FsOps, descriptor: number, bytes: Uint8Array, offset: number, length: number): void {
+    let done = 0;
+    try {
+      while (done < length) {
+        const taken = fs.write(descriptor, bytes, offset + done, length - done);
+        if (taken <= 0) throw new Error('write() took no bytes');
+        done += taken;
+      }
+    } catch (error) {
+      this.cutBack(fs, descriptor);
+      throw error;
+    }
+  }
+
+  /** The file ends in a whole record again, `bytes` further on. */
+  commit(bytes: number, nowUs: number): void {
+    this.#wholeBytes += bytes;
+    this.markDirty(bytes, nowUs);
+  }
+
+  /** Bytes are in the file that no sync has covered. */
+  markDirty(bytes: number, nowUs: number): void {
+    this.unsyncedBytes += bytes;
+    this.dirtySinceUs ??= nowUs;
+  }
+
+  /** Cuts off what follows the last whole record. */
+  cutBack(fs: FsOps, descriptor: number): void {
+    fs.truncate(descriptor, this.#wholeBytes);
+  }
+}

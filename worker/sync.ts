@@ -1,0 +1,185 @@
+import { dirname } from 'node:path';
+import { wakeProducer } from '../src/ring/doorbell.js';
+import { addFigure, recordLatency, SYNC_HISTOGRAM } from '../src/ring/figures.js';
+import { publishSynced, wantedSyncedOf } from '../src/ring/slots.js';
+import type { RolloutFile } from './rollout-file.js';
+import type { Writer, WriterParts } from './writer.js';
+
+/** Of libuv's four threads, which are the host's too. */
+const SYNCS_AT_ONCE = 3;
+
+export interface SyncOptions {
+  readonly syncIntervalMs: number;
+  readonly unsyncedBytes: number;
+}
+
+/**
+ * When written becomes synced: on request, after an interval, or when many bytes have gathered. One pass over all dirty
+ * files, syncs side by side, one at a time for each file. A failed sync is final for its file.
+ */
+export class SyncScheduler {
+  readonly #writer: Writer;
+  readonly #parts: WriterParts;
+  readonly #options: SyncOptions;
+  /** Files whose sync is due, in order. */
+  readonly #due = new Set<RolloutFile>();
+  #inFlight = 0;
+  #requestsSeen = 0;
+  #cancelTimer: (() => void) | undefined;
+  /** Folders that hold a name that no sync has covered. */
+  readonly #unsyncedFolders = new Set<string>();
+  /** Syncs of folders that are under way. */
+  readonly #folderSyncs = new Map<string, Promise<void>>();
+  /** Files of closed threads with bytes that no sync has covered. */
+  readonly #lingering = new Set<RolloutFile>();
+  readonly #waiters = new Map<RolloutFile, (() => void)[]>();
+
+  constructor(writer: Writer, parts: WriterParts, options: SyncOptions) {
+    this.#writer = writer;
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** A name was made in `folder`, and in those above it from `firstFolder` on where that had to be made. */
+  folderChanged(folder: string, firstFolder: string | undefined): void {
+    this.#unsyncedFolders.add(folder);
+    if (firstFolder === undefined) return;
+    const top = dirname(firstFolder);
+    for (let path = dirname(folder); path.length >= top.length; path = dirname(path)) this.#unsyncedFolders.add(path);
+  }
+
+  /** One look: what was asked for, and what has gathered. `requests` was read before the pass. */
+  step(requests: number, bytesUnsynced: number): void {
+    if (requests !== this.#requestsSeen) {
+      this.#requestsSeen = requests;
+      for (const file of this.#writer.openRollouts) {
+        if (isWanted(file, wantedSyncedOf(this.#parts.sidecar, file.slot))) this.#due.add(file);
+      }
+    }
+    if (bytesUnsynced >= this.#options.unsyncedBytes) this.#dueSince(Infinity);
+    this.#startDue();
+    this.#setTimer();
+  }
+
+  /** Resolves when everything the file holds now is synced, or when the file has failed. */
+  async syncNow(file: RolloutFile): Promise<void> {
+    const target = file.written;
+    while (file.failure === undefined && file.synced < target) {
+      const turn = new Promise<void>((resolve) => { this.#waitersOf(file).push(resolve); });
+      this.#due.add(file);
+      this.#startDue();
+      await turn;
+    }
+  }
+
+  /** Resolves when no sync of the file is under way. */
+  async settled(file: RolloutFile): Promise<void> {
+    while (file.isSyncing) {
+      await new Promise<void>((resolve) => { this.#waitersOf(file).push(resolve); });
+    }
+  }
+
+  /** The thread is closed; what no sync has covered yet still gets its sync within the interval. */
+  released(file: RolloutFile): void {
+    file.isReleased = true;
+    if (file.dirtySinceUs !== undefined && this.#options.syncIntervalMs > 0) this.#lingering.add(file);
+    else addFigure(this.#parts.sidecar, 'bytesUnsynced', -file.unsyncedBytes);
+  }
+
+  #waitersOf(file: RolloutFile): (() => void)[] {
+    const waiting = this.#waiters.get(file) ?? [];
+    this.#waiters.set(file, waiting);
+    return waiting;
+  }
+
+  /** Files that have been dirty since `beforeUs` or longer. */
+  #dueSince(beforeUs: number): void {
+    for (const files of [this.#writer.openRollouts, this.#lingering]) {
+      for (const file of files) {
+        if (file.dirtySinceUs !== undefined && file.dirtySinceUs <= beforeUs) this.#due.add(file);
+      }
+    }
+  }
+
+  #setTimer(): void {
+    const { syncIntervalMs } = this.#options;
+    if (this.#cancelTimer !== undefined || syncIntervalMs === 0) return;
+    this.#cancelTimer = this.#parts.clock.after(syncIntervalMs, () => {
+      this.#cancelTimer = undefined;
+      this.#dueSince(this.#parts.clock.monotonicUs());
+      this.#startDue();
+    });
+  }
+
+  #startDue(): void {
+    for (const file of this.#due) {
+      if (this.#inFlight >= SYNCS_AT_ONCE) return;
+      if (file.isSyncing) continue;
+      this.#due.delete(file);
+      if (file.failure === undefined) void this.#sync(file);
+      this.#settle(file);
+    }
+  }
+
+  /** One sync. What is published is what was written when it started. */
+  async #sync(file: RolloutFile): Promise<void> {
+    const { clock, files, fs, sidecar } = this.#parts;
+    this.#inFlight += 1;
+    file.isSyncing = true;
+    const startUs = clock.monotonicUs();
+    const written = file.written;
+    const bytes = file.unsyncedBytes;
+    file.unsyncedBytes = 0;
+    file.dirtySinceUs = undefined;
+    try {
+      await fs.syncFile(files.descriptorOf(file));
+      for (const folder of this.#foldersOf(file)) await this.#syncFolder(folder);
+      file.synced = written;
+      if (!file.isReleased) publishSynced(sidecar, file.slot, written);
+      addFigure(sidecar, 'bytesUnsynced', -bytes);
+      recordLatency(sidecar.words, SYNC_HISTOGRAM, clock.monotonicUs() - startUs);
+    } catch (error) {
+      this.#writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'a data sync failed', error);
+    }
+    file.isSyncing = false;
+    if (this.#lingering.delete(file)) files.close(file);
+    this.#inFlight -= 1;
+    for (const ring of this.#writer.rings) wakeProducer(ring.consumer.memory);
+    this.#settle(file);
+    this.#startDue();
+  }
+
+  #foldersOf(file: RolloutFile): string[] {
+    if (this.#unsyncedFolders.size === 0 && this.#folderSyncs.size === 0) return [];
+    const folders = [];
+    for (let path = dirname(file.path); path !== dirname(path); path = dirname(path)) {
+      if (this.#unsyncedFolders.has(path) || this.#folderSyncs.has(path)) folders.push(path);
+    }
+    return folders;
+  }
+
+  /** A folder's sync, shared by all who need it; a name made after it began needs another. */
+  #syncFolder(folder: string): Promise<void> {
+    if (!this.#unsyncedFolders.has(folder)) return this.#folderSyncs.get(folder) ?? Promise.resolve();
+    this.#unsyncedFolders.delete(folder);
+    const running = this.#parts.fs.syncDirectory(folder).catch((error: unknown) => {
+      this.#unsyncedFolders.add(folder);
+      throw error;
+    }).finally(() => {
+      if (this.#folderSyncs.get(folder) === running) this.#folderSyncs.delete(folder);
+    });
+    this.#folderSyncs.set(folder, running);
+    return running;
+  }
+
+  #settle(file: RolloutFile): void {
+    const waiting = this.#waiters.get(file);
+    if (waiting === undefined || file.isSyncing) return;
+    this.#waiters.delete(file);
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function isWanted(file: RolloutFile, wanted: number): boolean {
+  return wanted > file.synced && file.failure === undefined;
+}
