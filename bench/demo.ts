@@ -36,8 +36,9 @@ async function main(): Promise<number> {
   const repeat = options.repeat === undefined ? undefined : wholeNumber('repeat', options.repeat, 1, REPEAT_MAX);
   const seed = seedOf(options.seed);
   const inputs = options.input ?? process.env['LASTWORD_CORPUS']?.split(delimiter).filter((path) => path !== '') ?? [];
+  const asked = options.directory === undefined ? undefined : madeDirectory(options.directory);
   const parts = repeated(inputs.length > 0 ? realParts(inputs, threads) : generatedParts(threads, seed), repeat);
-  const directory = outputDirectory(options.directory);
+  const directory = asked ?? mkdtempSync(join(tmpdir(), 'lastword-demo-'));
   print(`seed ${seed}\nrecording to ${directory}\n`);
 
   const total = parts.reduce((sum, part) => sum + part.items.length * part.repeat, 0);
@@ -94,8 +95,7 @@ function repeated(parts: readonly Part[], repeat: number | undefined): Part[] {
   return parts.map(({ items }) => ({ items, repeat: times }));
 }
 
-function outputDirectory(directory: string | undefined): string {
-  if (directory === undefined) return mkdtempSync(join(tmpdir(), 'lastword-demo-'));
+function madeDirectory(directory: string): string {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
