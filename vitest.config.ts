@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+import { MAY_SKIP } from './test/support/may-skip.js';
+import { TallyReporter } from './test/support/reporter.js';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/fixtures/**'],
+    // Exit hooks, signals and working directories are those of a process.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: ['default', new TallyReporter(MAY_SKIP)],
+    // `import 'lastword'` is the built package, run by Node itself as a host would run it.
+    server: { deps: { external: [/\/dist\//] } },
+  },
+});
