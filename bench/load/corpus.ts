@@ -7,7 +7,8 @@ export const FILE_BYTES_MAX = 32 << 20;
 /** Most that is loaded in all, bytes. */
 export const CORPUS_BYTES_MAX = 128 << 20;
 
-const ENVELOPE = new Set(['timestamp', 'ordinal', 'crc']);
+/** The members of a record that are not its item's. */
+export const ENVELOPE: ReadonlySet<string> = new Set(['timestamp', 'ordinal', 'crc']);
 const LINE_FEED = 0x0a;
 
 export interface CorpusFile {

@@ -133,8 +133,7 @@ describe('loading real rollouts', () => {
   });
 
   const corpusDirectory = fileURLToPath(new URL('../../../shared/corpus', import.meta.url));
-  const there = existsSync(corpusDirectory);
-  test.skipIf(!there)(`the real corpus loads whole${there ? '' : ' (skipped: ../shared/corpus is not here)'}`, () => {
+  test.skipIf(!existsSync(corpusDirectory))('the real corpus at ../shared/corpus loads whole', () => {
     const corpus = loadCorpus([corpusDirectory]);
     expect(corpus.files.length).toBeGreaterThan(0);
     expect(corpus.skippedLines).toBe(0);
