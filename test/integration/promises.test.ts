@@ -7,14 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { MessagePort } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { mutantWriter } from '../support/mutants.js';
-import { random, seedOf } from '../support/random.js';
+import { randomFrom, SEED } from '../support/random.js';
 import { itemsOf, linesOf, numbered, openTestSidecar, recordsOf, rejection, temporaryFolder, upTo } from '../support/sidecars.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 test('P1: under a random load of appends, groups and flushes every thread holds exactly what it accepted, in order', async () => {
-  const seed = seedOf('P1');
-  const next = random(seed);
+  const next = randomFrom(SEED);
   const sidecar = await openTestSidecar({ ringBytes: 64 * 1024, overflowBytes: 1024 * 1024, openFilesMax: 5 });
   const threads = await Promise.all(upTo(12).map(() => sidecar.createThread()));
   const accepted = threads.map((): object[] => []);

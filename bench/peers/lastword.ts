@@ -1,0 +1,34 @@
+import { openSidecar, type RolloutItem, type SidecarOptions, type Thread } from 'lastword';
+import type { Contender } from './contender.js';
+
+const CREATED_AT_ONCE = 64;
+
+/** The library, driven as its documentation tells a host to: append, and await drained() when needsDrain says so. */
+export function lastword(name: string, options: Omit<SidecarOptions, 'directory'> = {}): Contender {
+  return {
+    name,
+    async open(directory, count) {
+      const sidecar = await openSidecar({ ...options, directory });
+      const threads: Thread[] = [];
+      while (threads.length < count) {
+        const batch = Array.from({ length: Math.min(CREATED_AT_ONCE, count - threads.length) }, () => sidecar.createThread());
+        threads.push(...await Promise.all(batch));
+      }
+      return {
+        paths: threads.map(({ path }) => path),
+        headerLines: 1,
+        append(thread: number, _ordinal: number, item: RolloutItem): boolean {
+          threads[thread]?.append(item);
+          return !sidecar.needsDrain;
+        },
+        drained: () => sidecar.drained(),
+        async complete(): Promise<void> {
+          await sidecar.flush();
+        },
+        async close(): Promise<void> {
+          await sidecar.close();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { writeFileSync } from 'node:fs';
+import { UsageError, parseOptions, runProgram, seedOf } from './cli.js';
+import { environment } from './environment.js';
+import { bytesText } from './format.js';
+import { appendTable, runAppend, type AppendResult } from './scenarios/append.js';
+import { runSustained, sustainedTable, type SustainedResult } from './scenarios/sustained.js';
+
+const SCENARIOS = ['append', 'sustained'] as const;
+const QUICK = { appendRounds: 40, repetitions: 3 } as const;
+const FULL = { appendRounds: 150, repetitions: 7 } as const;
+
+const USAGE = `npm run bench -- [--quick] [--only <${SCENARIOS.join('|')}>] [--seed <number>] [--json <file>]
+  --quick   fewer rounds; less than two minutes
+  --only    one scenario
+  --json    writes all figures, of every round too, to this file`;
+
+interface Results { append?: AppendResult[]; sustained?: SustainedResult[] }
+
+async function main(): Promise<number> {
+  const options = parseOptions({
+    quick: { type: 'boolean' }, only: { type: 'string' }, seed: { type: 'string' }, json: { type: 'string' },
+  });
+  const scenarios = SCENARIOS.filter((scenario) => options.only === undefined || options.only === scenario);
+  if (scenarios.length === 0) throw new UsageError(`--only takes one of ${SCENARIOS.join(', ')}, not '${options.only}'`);
+  const seed = seedOf(options.seed);
+  if (options.json !== undefined) claimFile(options.json);
+  const { appendRounds, repetitions } = options.quick === true ? QUICK : FULL;
+
+  const where = environment();
+  print(`lastword ${where.commit}, Node ${where.node}, ${where.system}\n`
+    + `${where.cpu}, ${where.cores} cores, ${bytesText(where.memoryBytes)}, load ${where.load.toFixed(2)}, ${where.fileSystem}\n`
+    + `seed ${seed}\n`);
+
+  const results: Results = {};
+  if (scenarios.includes('append')) {
+    print(`\nCost to the calling thread, per item (medians of ${appendRounds} alternating rounds)\n`);
+    results.append = await runAppend(appendRounds, seed);
+    print(appendTable(results.append));
+  }
+  if (scenarios.includes('sustained')) {
+    print(`\nSustained until write() has returned for the last item (medians of ${repetitions} interleaved runs)\n`);
+    results.sustained = await runSustained(repetitions, seed, (result) => print(`\n${sustainedTable(result)}`));
+  }
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify({ environment: where, seed, quick: options.quick === true, ...results }, null, 2)}\n`);
+  }
+  return 0;
+}
+
+/** Now, not after two minutes of work. */
+function claimFile(path: string): void {
+  try {
+    writeFileSync(path, '');
+  } catch (error) {
+    throw new UsageError(`--json: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+await runProgram(USAGE, main);

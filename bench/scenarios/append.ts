@@ -1,0 +1,92 @@
+import { openSidecar, type RolloutItem, type Thread } from 'lastword';
+import { figure, table, whole } from '../format.js';
+import { FIXED_BYTES, FIXED_SIZES, fixedItems, type FixedSize } from '../load/fixed.js';
+import { recordLine } from '../peers/contender.js';
+import { collectGarbage, median, withDirectory } from './support.js';
+
+const THREADS = 16;
+const POOL_ITEMS = 997;
+const WARM_UP_ROUNDS = 6;
+/** A round's items fit into the ring (8 MiB) several times over, so that no append ever waits for the writer. */
+const ROUND_BYTES_MAX = 2 << 20;
+const ROUND_ITEMS_MAX = 8192;
+
+/** What the cost of append() may be, as a part of JSON.stringify's. For 520 B there is no bound yet. */
+const TARGETS: Readonly<Partial<Record<FixedSize, number>>> = { '116 B': 0.6, '1.1 kB': 0.5, '8.5 kB': 0.35 };
+
+export interface AppendResult {
+  readonly size: FixedSize;
+  readonly appendNs: number;
+  readonly stringifyNs: number;
+  readonly ratio: number;
+  readonly target: number | undefined;
+  readonly rounds: { readonly appendNs: number; readonly stringifyNs: number }[];
+}
+
+/**
+ * Cost of append() to the thread that calls it, beside the least a host pays to make a line itself: JSON.stringify of
+ * the record with a fresh timestamp. Rounds of both alternate; between them everything is flushed, off the clock. The
+ * writer is at work during ours and asleep during the other's.
+ */
+export async function runAppend(rounds: number, seed: number): Promise<AppendResult[]> {
+  const results: AppendResult[] = [];
+  for (const size of FIXED_SIZES) results.push(await measureSize(size, rounds, seed));
+  return results;
+}
+
+function measureSize(size: FixedSize, rounds: number, seed: number): Promise<AppendResult> {
+  return withDirectory(async (directory) => {
+    await using sidecar = await openSidecar({ directory });
+    const threads = await Promise.all(Array.from({ length: THREADS }, () => sidecar.createThread()));
+    const pool = fixedItems(size, POOL_ITEMS, seed);
+    const count = Math.min(ROUND_ITEMS_MAX, Math.floor(ROUND_BYTES_MAX / FIXED_BYTES[size]));
+    const measured: AppendResult['rounds'] = [];
+    collectGarbage();
+    for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+      const appendNs = nsPerItem(count, () => appendRound(threads, pool, count));
+      await sidecar.flush();
+      const stringifyNs = nsPerItem(count, () => stringifyRound(pool, count));
+      if (round >= 0) measured.push({ appendNs, stringifyNs });
+    }
+    const appendNs = median(measured.map((each) => each.appendNs));
+    const stringifyNs = median(measured.map((each) => each.stringifyNs));
+    return { size, appendNs, stringifyNs, ratio: appendNs / stringifyNs, target: TARGETS[size], rounds: measured };
+  });
+}
+
+function nsPerItem(count: number, body: () => number): number {
+  const begin = process.hrtime.bigint();
+  const sum = body();
+  const ns = Number(process.hrtime.bigint() - begin);
+  if (!(sum > 0)) throw new Error('the timed part did nothing');
+  return ns / count;
+}
+
+function appendRound(threads: readonly Thread[], pool: readonly RolloutItem[], count: number): number {
+  let sum = 0;
+  for (let index = 0; index < count; index += 1) {
+    const item = pool[index % POOL_ITEMS];
+    if (item !== undefined) sum += threads[index % THREADS]?.append(item) ?? 0;
+  }
+  return sum;
+}
+
+function stringifyRound(pool: readonly RolloutItem[], count: number): number {
+  let sum = 0;
+  for (let index = 0; index < count; index += 1) {
+    const item = pool[index % POOL_ITEMS];
+    if (item !== undefined) sum += recordLine(index, item).length;
+  }
+  return sum;
+}
+
+export function appendTable(results: readonly AppendResult[]): string {
+  const verdict = ({ ratio, target }: AppendResult): string =>
+    target === undefined ? '–' : `≤ ${target} × ${ratio <= target ? 'met' : 'MISSED'}`;
+  return table([
+    ['item', 'append()', 'JSON.stringify', 'ratio', 'target'],
+    ...results.map((result) => [
+      result.size, `${whole(result.appendNs)} ns`, `${whole(result.stringifyNs)} ns`, `${figure(result.ratio)} ×`, verdict(result),
+    ]),
+  ]);
+}
