@@ -12,7 +12,9 @@ export type Ordinal = Branded<number, 'Ordinal'>;
 /** Byte offset in a rollout file. */
 export type FileOffset = Branded<number, 'FileOffset'>;
 
-/** True for what can be the ordinal of a record and has a next one. Codex counts in 64 bits; here numbers end at 2^53. */
+/**
+ * True for what can be the ordinal of a record and has a next one. Codex counts in 64 bits; here numbers end at 2^53.
+ */
 export function isOrdinal(value: unknown): value is Ordinal {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < Number.MAX_SAFE_INTEGER;
 }

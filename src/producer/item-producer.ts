@@ -192,7 +192,10 @@ export class ItemProducer {
         return address;
       }
       if (sealWordOf(this.#sidecar, slot) < 0) return FULL;
-      if (whenFull === 'throw' || this.#isRefusing) throw this.#fullError();
+      if (whenFull === 'throw' || this.#isRefusing) {
+        ringDoorbell(this.#sidecar);
+        throw this.#fullError();
+      }
       const now = performance.now();
       deadline ??= now + fullTimeoutMs;
       if (now >= deadline) {

@@ -10,9 +10,15 @@ export interface ReadOptions {
   limit?: number | undefined;
   /** Newest first, reading from the end of the file. Not with follow. */
   reverse?: boolean | undefined;
-  /** 'raw': every record of this file. 'effective': forks resolved, rolled-back records left out. 'resume': effective, from the last compaction on, found from the end of the file. Default 'effective'. */
+  /**
+   * 'raw': every record of this file. 'effective': forks resolved, rolled-back records left out. 'resume': effective,
+   * from the last compaction on, found from the end of the file. Default 'effective'.
+   */
   view?: 'raw' | 'effective' | 'resume' | undefined;
-  /** Goes on with records as they are written; ends (returns) on abort, or when nobody holds the thread's lease any more. */
+  /**
+   * Goes on with records as they are written; ends (returns) on abort, or when nobody holds the thread's lease any
+   * more.
+   */
   follow?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** A line that is no valid record, or an order that is not. Default: skipped, and counted at debug. */
@@ -20,13 +26,15 @@ export interface ReadOptions {
 }
 
 /**
- * The whole records of one file, in the order of the file, in bounded memory. Damaged lines are stepped over and given to
- * `onDamage`; a record whose ordinal was used before is reported there too and still yielded, since both are history. A
- * file without a header, or empty, is read like any other: only resuming needs one. A file that grows is read to the end
- * that it has when the reader comes there. Every failure is a rejection of next(), and leaving the loop closes the file.
+ * The whole records of one file, in the order of the file, in bounded memory. Damaged lines are stepped over and given
+ * to `onDamage`; a record whose ordinal was used before is reported there too and still yielded, since both are
+ * history. A file without a header, or empty, is read like any other: only resuming needs one. A file that grows is
+ * read to the end that it has when the reader comes there. Every failure is a rejection of next(), and leaving the loop
+ * closes the file.
  *
- * @throws LASTWORD_THREAD_NOT_FOUND (no such file), LASTWORD_ROLLOUT_CORRUPT (no regular file), LASTWORD_INVALID_OPTION;
- * the signal's reason when it aborts; a system error, as it is, when the file cannot be opened or read for another reason
+ * @throws LASTWORD_THREAD_NOT_FOUND (no such file), LASTWORD_ROLLOUT_CORRUPT (no regular file),
+ * LASTWORD_INVALID_OPTION; the signal's reason when it aborts; a system error, as it is, when the file cannot be opened
+ * or read for another reason
  */
 export async function* readRollout<I extends { type: string } = RolloutItem>(
   path: string,
@@ -61,7 +69,8 @@ interface CheckedOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-function checkOptions(path: unknown, { from = 0, limit, reverse, follow, signal, onDamage }: ReadOptions): CheckedOptions {
+function checkOptions(path: unknown, options: ReadOptions): CheckedOptions {
+  const { from = 0, limit, reverse, follow, signal, onDamage } = options;
   if (typeof path !== 'string' || path === '' || path.includes('\0')) refuse('path', path, 'the path of a file');
   if (!isOrdinal(from)) refuse('from', from, 'an ordinal: a whole number from 0');
   if (limit !== undefined && !isOrdinal(limit)) refuse('limit', limit, 'a whole number from 0');

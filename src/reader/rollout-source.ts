@@ -43,7 +43,8 @@ export class RolloutSource {
 
 /**
  * Opens a rollout for reading; a FIFO without a writer is refused and not waited for, hence O_NONBLOCK.
- * @throws LASTWORD_THREAD_NOT_FOUND (no such file), LASTWORD_ROLLOUT_CORRUPT (no regular file), other system errors as they are
+ * @throws LASTWORD_THREAD_NOT_FOUND (no such file), LASTWORD_ROLLOUT_CORRUPT (no regular file), other system errors as
+ * they are
  */
 export async function openRollout(path: string): Promise<RolloutSource> {
   let file: FileHandle;

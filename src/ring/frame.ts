@@ -1,6 +1,7 @@
 import {
   FRAME_ALIGN_BYTES, FRAME_BYTES_WORD, FRAME_COUNT_WORD, FRAME_HEADER_BYTES, FRAME_INCARNATION_WORD, FRAME_ITEM,
   FRAME_KIND_WORD, FRAME_LINK, FRAME_PADDING, FRAME_SLOT_WORD, FRAME_STAMP_WORD, FRAME_TIMESTAMP_DOUBLE, LINK_FINISHED_WORD,
+  LINK_START_WORD,
 } from './layout.js';
 import type { ProducerMemory } from './memory.js';
 
@@ -33,11 +34,12 @@ export function writePadding(memory: ProducerMemory, address: number, position: 
   Atomics.store(memory.words, word + FRAME_STAMP_WORD, stampOf(position));
 }
 
-/** Writes the frame that opens a run in the arena. */
-export function writeLink(memory: ProducerMemory, address: number, position: number): void {
+/** Writes the frame that opens a run, which begins at the arena position `start`. */
+export function writeLink(memory: ProducerMemory, address: number, position: number, start: number): void {
   const word = address >>> 2;
   memory.words[word + FRAME_BYTES_WORD] = 0;
   memory.words[word + FRAME_KIND_WORD] = FRAME_LINK;
+  memory.words[word + LINK_START_WORD] = start;
   Atomics.store(memory.words, word + LINK_FINISHED_WORD, 0);
   Atomics.store(memory.words, word + FRAME_STAMP_WORD, stampOf(position));
 }

@@ -177,6 +177,8 @@ export const FRAME_COUNT_WORD = 6;
 export const FRAME_STAMP_WORD = 7;
 /** In a link frame, in place of the slot: 1 once the producer has ended the run. */
 export const LINK_FINISHED_WORD = FRAME_SLOT_WORD;
+/** In a link frame, in place of the incarnation: the arena position at which the run begins. */
+export const LINK_START_WORD = FRAME_INCARNATION_WORD;
 assert(RING_OFFSET % FRAME_ALIGN_BYTES === 0, 'the ring starts on a frame border');
 assert(FRAME_STAMP_WORD === FRAME_HEADER_BYTES / WORD_BYTES - 1, 'the stamp ends the header');
 

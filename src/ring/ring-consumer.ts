@@ -2,7 +2,7 @@
 import { frameBytes } from './frame.js';
 import {
   ARENA_HEAD_WORD, ARENA_TAIL_WORD, FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_KIND_WORD, FRAME_LINK, FRAME_PADDING, HEAD_WORD,
-  LINK_FINISHED_WORD, TAIL_WORD,
+  LINK_FINISHED_WORD, LINK_START_WORD, TAIL_WORD,
 } from './layout.js';
 import { arenaAddress, ringAddress, type ProducerMemory } from './memory.js';
 
@@ -63,7 +63,7 @@ export function walk(consumer: RingConsumer, batch: Batch, bytesMax: number): vo
       // ended has nothing left in the arena, and what is there now belongs behind this link.
       const arenaTail = Atomics.load(memory.control, ARENA_TAIL_WORD);
       if (Atomics.load(memory.words, word + LINK_FINISHED_WORD) === 0) {
-        walkArena(consumer, batch, arenaTail, bytesMax);
+        walkArena(consumer, batch, memory.words[word + LINK_START_WORD] ?? 0, arenaTail, bytesMax);
         break;
       }
       position = (position + FRAME_HEADER_BYTES) | 0;
@@ -74,9 +74,10 @@ export function walk(consumer: RingConsumer, batch: Batch, bytesMax: number): vo
   batch.head = position;
 }
 
-function walkArena(consumer: RingConsumer, batch: Batch, arenaTail: number, bytesMax: number): void {
-  const { memory } = consumer;
-  let position = consumer.arenaHead;
+/** From the arena's head, or from where the run begins if that is further on. */
+function walkArena(consumer: RingConsumer, batch: Batch, start: number, arenaTail: number, bytesMax: number): void {
+  const { memory, arenaHead } = consumer;
+  let position = ((start - arenaHead) | 0) > 0 ? start : arenaHead;
   while (position !== arenaTail && batch.frames < batch.addresses.length && batch.bytes < bytesMax) {
     const address = arenaAddress(memory, position);
     const kind = memory.words[(address >>> 2) + FRAME_KIND_WORD];

@@ -24,9 +24,10 @@ export interface RingProducer {
   arenaTail: number;
   /** Stale is safe: it can only make the ring look fuller than it is. */
   headSeen: number;
-  arenaHeadSeen: number;
   /** Position of the link frame of the open run. */
   link: number | undefined;
+  /** Arena position at which the last run began. */
+  runStart: number;
   /** The claim: where it ends, whether in the arena, and the position of its first frame. */
   claimEnd: number;
   isClaimInArena: boolean;
@@ -39,8 +40,7 @@ export function createRingProducer(memory: ProducerMemory, overflowBytes: number
   return {
     memory, overflowBytes, tail, arenaTail,
     headSeen: Atomics.load(memory.control, HEAD_WORD),
-    arenaHeadSeen: Atomics.load(memory.control, ARENA_HEAD_WORD),
-    link: undefined, claimEnd: tail, isClaimInArena: false, claimPosition: tail,
+    link: undefined, runStart: arenaTail, claimEnd: tail, isClaimInArena: false, claimPosition: tail,
   };
 }
 
@@ -86,10 +86,9 @@ export function freeInRing(producer: RingProducer, wanted: number): number {
 function tryClaimInArena(producer: RingProducer, bytes: number): number {
   const { memory, overflowBytes } = producer;
   const { arenaBytes } = memory.layout;
-  producer.arenaHeadSeen = Atomics.load(memory.control, ARENA_HEAD_WORD);
   const toEnd = arenaBytes - (producer.arenaTail & (arenaBytes - 1));
   const padding = bytes > toEnd ? toEnd : 0;
-  const used = (producer.arenaTail - producer.arenaHeadSeen) | 0;
+  const used = arenaUsed(producer);
   // The largest item has its header beside it; padding counts against the memory, not against what the host allowed.
   if (used + bytes > overflowBytes + FRAME_HEADER_BYTES * 2 || used + padding + bytes > arenaBytes) return FULL;
   if (padding > 0) writePadding(memory, arenaAddress(memory, producer.arenaTail), producer.arenaTail, padding);
@@ -120,18 +119,17 @@ export function publish(producer: RingProducer): void {
   }
 }
 
-/** Puts the link into the room kept for it. An empty arena starts again at its beginning, so that few pages are touched. */
+/**
+ * Puts the link into the room kept for it. The arena is empty then, so the run begins at the arena's beginning, that few
+ * pages are touched: what lies between the arena's head and there is nobody's, and the writer passes it with the link.
+ */
 function openRun(producer: RingProducer): void {
   const { memory, tail } = producer;
   const { arenaBytes } = memory.layout;
-  const index = producer.arenaTail & (arenaBytes - 1);
-  if (index !== 0) {
-    // Published under the link, before it: the arena is empty, so the writer reads the padding first of all.
-    writePadding(memory, arenaAddress(memory, producer.arenaTail), producer.arenaTail, arenaBytes - index);
-    producer.arenaTail = (producer.arenaTail + arenaBytes - index) | 0;
-    Atomics.store(memory.control, ARENA_TAIL_WORD, producer.arenaTail);
-  }
-  writeLink(memory, ringAddress(memory, tail), tail);
+  producer.runStart = (producer.arenaTail + (-producer.arenaTail & (arenaBytes - 1))) | 0;
+  producer.arenaTail = producer.runStart;
+  Atomics.store(memory.control, ARENA_TAIL_WORD, producer.runStart);
+  writeLink(memory, ringAddress(memory, tail), tail, producer.runStart);
   producer.link = tail;
   producer.tail = (tail + FRAME_HEADER_BYTES) | 0;
   Atomics.store(memory.control, TAIL_WORD, producer.tail);
@@ -154,9 +152,10 @@ export function ringUsed(producer: RingProducer): number {
   return (producer.tail - Atomics.load(producer.memory.control, HEAD_WORD)) | 0;
 }
 
-/** Bytes that wait in the arena. */
+/** Bytes that wait in the arena: of this run, wherever the head still is. */
 export function arenaUsed(producer: RingProducer): number {
-  return (producer.arenaTail - Atomics.load(producer.memory.control, ARENA_HEAD_WORD)) | 0;
+  const head = Atomics.load(producer.memory.control, ARENA_HEAD_WORD);
+  return Math.min((producer.arenaTail - head) | 0, (producer.arenaTail - producer.runStart) | 0);
 }
 
 /** Bytes from the ring's beginning to the tail. */

@@ -3,7 +3,10 @@ import { fileOffset, type FileOffset } from '../units.js';
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** A line of a file. `content` is valid until the next feed(), has no line end, and is undefined where the line is too long. */
+/**
+ * A line of a file. Its content is valid until the next feed(), has no line end, and is missing where the line is too
+ * long.
+ */
 export interface Line {
   readonly content: Buffer | undefined;
   readonly offset: FileOffset;
@@ -58,17 +61,22 @@ export class LineSplitter {
     const own = this.#chunk.subarray(this.#next, end);
     const bytes = this.#carriedBytes + own.length;
     const offset = this.#chunkOffset + this.#next - this.#carriedBytes;
-    const isTooLong = bytes > this.#lineBytesMax;
-    const content = isTooLong ? undefined : this.#carriedBytes === 0 ? own : Buffer.concat([...this.#carried, own], bytes);
+    const content = this.#contentOf(own, bytes);
     this.#carried = [];
     this.#carriedBytes = 0;
     this.#next = end + terminatorBytes;
     return {
-      content: content && withoutCarriageReturn(content),
+      content,
       offset: fileOffset(offset),
       bytes: bytes + terminatorBytes,
       isTerminated: terminatorBytes === 1,
     };
+  }
+
+  #contentOf(own: Buffer, bytes: number): Buffer | undefined {
+    if (bytes > this.#lineBytesMax) return undefined;
+    const whole = this.#carriedBytes === 0 ? own : Buffer.concat([...this.#carried, own], bytes);
+    return whole[bytes - 1] === CARRIAGE_RETURN ? whole.subarray(0, -1) : whole;
   }
 
   #carry(): void {
@@ -79,8 +87,4 @@ export class LineSplitter {
     if (this.#carriedBytes > this.#lineBytesMax) this.#carried = [];
     else this.#carried.push(Buffer.from(rest));
   }
-}
-
-function withoutCarriageReturn(content: Buffer): Buffer {
-  return content[content.length - 1] === CARRIAGE_RETURN ? content.subarray(0, -1) : content;
 }

@@ -1,11 +1,11 @@
 import { basename, join } from 'node:path';
 import { LastwordError } from '../errors.js';
 import type { ThreadId } from '../units.js';
-import { timeOf } from './thread-id.js';
+import { isThreadId, timeOf } from './thread-id.js';
 
 /** Last moment whose year has four digits; an id may claim a later one, a folder may not. */
 const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-const NAME = /^rollout-(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl(\.zst)?$/;
+const NAME = /^rollout-(\d{4}(?:-\d\d){2}T\d\d(?:-\d\d){2})-([0-9a-f-]{36})\.jsonl(\.zst)?$/;
 
 /** What the name of a rollout says. */
 export interface RolloutName {
@@ -16,14 +16,18 @@ export interface RolloutName {
   readonly isCompressed: boolean;
 }
 
-/** `rollout-YYYY-MM-DDTHH-MM-SS-<id>.jsonl`, from the id alone. @throws LASTWORD_INVALID_OPTION unless the id is of version 7 */
+/**
+ * `rollout-YYYY-MM-DDTHH-MM-SS-<id>.jsonl`, from the id alone. @throws LASTWORD_INVALID_OPTION unless the id is of
+ * version 7
+ */
 export function rolloutName(id: ThreadId): string {
   return `rollout-${isoTimeOf(id).slice(0, 19).replaceAll(':', '-')}-${id}.jsonl`;
 }
 
 /**
- * Where a thread's rollout stands: `<directory>/sessions/YYYY/MM/DD/<name>`. Nothing but the hexadecimal digits of the id
- * gets into the path, so no id names a file outside the directory. @throws LASTWORD_INVALID_OPTION unless the id is of version 7
+ * Where a thread's rollout stands: `<directory>/sessions/YYYY/MM/DD/<name>`. Nothing but the hexadecimal digits of the
+ * id gets into the path, so no id names a file outside the directory. @throws LASTWORD_INVALID_OPTION unless the id is
+ * of version 7
  */
 export function rolloutPath(directory: string, id: ThreadId): string {
   const [year = '', month = '', day = ''] = isoTimeOf(id).slice(0, 10).split('-');
@@ -38,7 +42,7 @@ export function archivedPath(directory: string, id: ThreadId): string {
 /** Reads the name back from a path; undefined for files that are no rollouts, temporary ones among them. */
 export function parseRolloutPath(path: string): RolloutName | undefined {
   const [, time, id, compressed] = NAME.exec(basename(path)) ?? [];
-  if (time === undefined || id === undefined) return undefined;
+  if (time === undefined || !isThreadId(id)) return undefined;
   return { id, time, isCompressed: compressed !== undefined };
 }
 

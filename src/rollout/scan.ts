@@ -7,9 +7,10 @@ import { LineSplitter, type Line } from './lines.js';
  * - `torn`: nothing whole follows, up to the end of the file; `ordinal` is the first that may be lost there.
  * - `malformed`, `checksum`, `too-long`: a line that is no record, with whole ones behind it. `ordinal` is given where
  *   the records around it leave no doubt.
- * - `gap`: records are missing before `offset`; `bytes` is 0 and `ordinal` the first one missing. Damaged lines that may
- *   have been the missing records are reported as themselves and not as a gap too.
- * - `duplicate`: the whole record at `offset` has an ordinal that is not above all before it. It is a record all the same.
+ * - `gap`: records are missing before `offset`; `bytes` is 0 and `ordinal` the first one missing. Damaged lines that
+ *   may have been the missing records are reported as themselves and not as a gap too.
+ * - `duplicate`: the whole record at `offset` has an ordinal that is not above all before it. It is a record all the
+ *   same.
  */
 export interface Damage {
   kind: 'torn' | 'malformed' | 'too-long' | 'checksum' | 'gap' | 'duplicate';
@@ -35,7 +36,9 @@ export interface ScanOptions {
 
 /** Longest line that is read; the writer sets aside what would be longer. */
 export const LINE_BYTES_MAX = 256 << 20;
-/** Damaged lines in a row that are told apart; further ones count to the last, so that memory is bounded for any file. */
+/**
+ * Damaged lines in a row that are told apart; further ones count to the last, so that memory is bounded for any file.
+ */
 const HELD_MAX = 1000;
 /** A longer line of spaces counts as damage. */
 const BLANK_BYTES_MAX = 1000;
@@ -155,14 +158,19 @@ export class RolloutScanner {
     return undefined;
   }
 
-  /** A whole record follows, so what is held is damage in the middle; its lines stood for `first` and what comes after it. */
+  /**
+   * A whole record follows, so what is held is damage in the middle; its lines stood for `first` and what comes after
+   * it.
+   */
   #releaseHeld(first: Ordinal | undefined): void {
     if (this.#heldLines === 0) return;
     const held = this.#held;
     const isCounted = first !== undefined && held.length === this.#heldLines;
     this.#held = [];
     this.#heldLines = 0;
-    for (const [place, damage] of held.entries()) this.#onDamage(isCounted ? { ...damage, ordinal: first + place } : damage);
+    for (const [place, damage] of held.entries()) {
+      this.#onDamage(isCounted ? { ...damage, ordinal: first + place } : damage);
+    }
   }
 }
 
@@ -170,7 +178,9 @@ function isBlank(content: Buffer): boolean {
   return content.length <= BLANK_BYTES_MAX && /^[ \t\r]*$/.test(content.toString('latin1'));
 }
 
-/** How many NULs the line begins with; whole blocks first, since a power cut can leave hundreds of megabytes of them. */
+/**
+ * How many NULs the line begins with; whole blocks first, since a power cut can leave hundreds of megabytes of them.
+ */
 function countNuls(content: Buffer): number {
   let at = 0;
   while (content.subarray(at, at + NULS.length).equals(NULS)) at += NULS.length;

@@ -34,9 +34,9 @@ export function timeOf(id: ThreadId): number | undefined {
 }
 
 /**
- * Makes version 7 ids: 48 bits of time, a count of 32 bits, 42 random bits. Within one millisecond the count only grows,
- * so ids sort in the order in which they were made. A clock that goes back is followed, not held: an id's time names
- * the folder of its file.
+ * Makes version 7 ids: 48 bits of time, a count of 32 bits, 42 random bits. Within one millisecond the count only
+ * grows, so ids sort in the order in which they were made. A clock that goes back is followed, not held: an id's time
+ * names the folder of its file.
  */
 export class ThreadIdSource {
   readonly #bytes = new Uint8Array(10);
@@ -55,8 +55,8 @@ export class ThreadIdSource {
     const time = nowMs.toString(16).padStart(12, '0');
     const count = this.#count.toString(16).padStart(8, '0');
     // Version and variant displace the count: 12 bits of it go before the variant, 20 behind it, beside its two bits.
-    const tail = ((BigInt(parseInt(count.slice(3), 16)) << 42n) | (view.getBigUint64(2) & ((1n << 42n) - 1n)) | (2n << 62n))
-      .toString(16);
+    const random = view.getBigUint64(2) & ((1n << 42n) - 1n);
+    const tail = ((2n << 62n) | (BigInt(parseInt(count.slice(3), 16)) << 42n) | random).toString(16);
     return `${time.slice(0, 8)}-${time.slice(8)}-7${count.slice(0, 3)}-${tail.slice(0, 4)}-${tail.slice(4)}`;
   }
 }

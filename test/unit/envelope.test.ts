@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeLine, encodeLine, readEnvelope, readHeadOrdinal, verifyChecksum } from '../../src/rollout/envelope.js';
+import { decodeLine, encodeLine, readEnvelope, readHeadOrdinal, readWholeEnvelope, verifyChecksum } from '../../src/rollout/envelope.js';
 import { ordinal } from '../../src/units.js';
 import { SEED } from '../support/random.js';
 import { codexLine, corpusFiles, lineOf } from '../support/rollouts.js';
@@ -113,6 +113,15 @@ describe('the envelope', () => {
     const cut = lineOf(12, { text: 'x'.repeat(1000) }).subarray(0, 200);
     expect(readEnvelope(cut)).toEqual({ timestamp: '2026-11-21T02:35:23.058Z', ordinal: 12, type: 'response_item' });
     expect(decodeLine(cut), 'the payload is cut off').toBeUndefined();
+  });
+
+  test('of a whole line is refused when the checksum is wrong, or when there is none and the line is cut', () => {
+    const line = bare(lineOf(2));
+    expect(readWholeEnvelope(line)).toEqual(readEnvelope(line));
+    expect(readWholeEnvelope(text(line.toString().replace('record', 'Record')))).toBeUndefined();
+    expect(readWholeEnvelope(line.subarray(0, -1))).toBeUndefined();
+    expect(readWholeEnvelope(bare(codexLine(undefined)))).toMatchObject({ ordinal: undefined, type: 'event_msg' });
+    expect(readWholeEnvelope(codexLine(5).subarray(0, -2))).toBeUndefined();
   });
 
   test('is the one a full parse gives, wherever type stands and whatever it says', () => {

@@ -134,7 +134,8 @@ const MUTANTS: readonly Mutant[] = [
     caughtBy: 'items that find the ring full, or are too large for it, keep their order',
     as: /order/,
     patches: [
-      { file: 'ring-producer.ts', find: 'if (index !== 0) {', replace: 'if (index < 0) {' },
+      // Each run where the last one ended: else the start of the run hides what the mutant reads too early.
+      { file: 'ring-producer.ts', find: '(producer.arenaTail + (-producer.arenaTail & (arenaBytes - 1))) | 0', replace: 'producer.arenaTail' },
       {
         file: 'ring-consumer.ts',
         find: 'const arenaTail = Atomics.load(memory.control, ARENA_TAIL_WORD);\n      if (Atomics.load(memory.words, word + LINK_FINISHED_WORD) === 0) {',
