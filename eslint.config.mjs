@@ -30,6 +30,11 @@ export default defineConfig(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       // An interface may ask for a promise where one form of it has nothing to wait for.
       '@typescript-eslint/require-await': 'off',
+      // Functions of node:fs and methods of an interface are passed on as they are.
+      '@typescript-eslint/unbound-method': 'off',
+      // What was caught is thrown or rejected with again.
+      '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true }],
+      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
     },
   },
