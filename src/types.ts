@@ -147,7 +147,16 @@ export interface ReadOptions {
   /** A line that is no valid record, or an order that is not. Default: skipped. */
   onDamage?: ((damage: Damage) => void) | undefined;
 }
-/** What a reader stepped over, and where. */
+/**
+ * What is wrong at a place of a file.
+ * - `torn`: nothing whole follows, up to the end of the file; `ordinal` is the first that may be lost there.
+ * - `malformed`, `checksum`, `too-long`: a line that is no record, with whole ones behind it. `ordinal` is given where
+ *   the records around it leave no doubt.
+ * - `gap`: records are missing before `offset`; `bytes` is 0 and `ordinal` the first one missing. Damaged lines that
+ *   may have been the missing records are reported as themselves and not as a gap too.
+ * - `duplicate`: the whole record at `offset` has an ordinal that is not above all before it. It is a record all the
+ *   same.
+ */
 export interface Damage {
   kind: 'torn' | 'malformed' | 'too-long' | 'checksum' | 'gap' | 'duplicate';
   offset: number;

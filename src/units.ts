@@ -3,9 +3,6 @@ import { assert } from './errors.js';
 declare const unit: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [unit]: Name };
 
-/** Lower-case UUID of a thread. A plain alias: hosts pass ids as the strings they have. */
-export type ThreadId = string;
-
 /** Number of a record within its thread, from the header on, without gaps. */
 export type Ordinal = Branded<number, 'Ordinal'>;
 

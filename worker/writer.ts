@@ -6,6 +6,7 @@ import { OUTPUT_BYTES, OUTPUT_OFFSET, SLOTS_MAX } from '../src/ring/layout.js';
 import type { ProducerMemory, SidecarMemory } from '../src/ring/memory.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
 import { moveState, publishWritten, seal } from '../src/ring/slots.js';
+import { LINE_BYTES_MAX } from '../src/rollout/scan.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import type { RolloutFile } from './rollout-file.js';
@@ -15,8 +16,6 @@ import type { Transcoder } from './transcode/transcoder.js';
 /** Bounds of one pass over a ring, so that commands are heard in between. */
 const PASS_FRAMES_MAX = 16_384;
 const PASS_BYTES_MAX = 16 * 1024 * 1024;
-/** A longer line is refused here and by every reader. */
-export const LINE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** A producer's ring, with the transcoder over its memory. */
 export interface WriterRing {

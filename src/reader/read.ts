@@ -1,29 +1,8 @@
 import { LastwordError } from '../errors.js';
-import type { RolloutItem, RolloutRecord } from '../rollout/envelope.js';
-import { RolloutScanner, type Damage } from '../rollout/scan.js';
+import { RolloutScanner } from '../rollout/scan.js';
+import type { ReadOptions, RolloutItem, RolloutRecord } from '../types.js';
 import { isOrdinal, type Ordinal } from '../units.js';
 import { openRollout } from './rollout-source.js';
-
-export interface ReadOptions {
-  /** First ordinal; with reverse, the lowest one returned. Default 0. */
-  from?: number | undefined;
-  limit?: number | undefined;
-  /** Newest first, reading from the end of the file. Not with follow. */
-  reverse?: boolean | undefined;
-  /**
-   * 'raw': every record of this file. 'effective': forks resolved, rolled-back records left out. 'resume': effective,
-   * from the last compaction on, found from the end of the file. Default 'effective'.
-   */
-  view?: 'raw' | 'effective' | 'resume' | undefined;
-  /**
-   * Goes on with records as they are written; ends (returns) on abort, or when nobody holds the thread's lease any
-   * more.
-   */
-  follow?: boolean | undefined;
-  signal?: AbortSignal | undefined;
-  /** A line that is no valid record, or an order that is not. Default: skipped, and counted at debug. */
-  onDamage?: ((damage: Damage) => void) | undefined;
-}
 
 /**
  * The whole records of one file, in the order of the file, in bounded memory. Damaged lines are stepped over and given
@@ -70,7 +49,8 @@ interface CheckedOptions {
 }
 
 function checkOptions(path: unknown, options: ReadOptions): CheckedOptions {
-  const { from = 0, limit, reverse, follow, signal, onDamage } = options;
+  const { from = 0, limit, signal, onDamage } = options;
+  const { reverse, follow } = options as { reverse?: unknown; follow?: unknown };
   if (typeof path !== 'string' || path === '' || path.includes('\0')) refuse('path', path, 'the path of a file');
   if (!isOrdinal(from)) refuse('from', from, 'an ordinal: a whole number from 0');
   if (limit !== undefined && !isOrdinal(limit)) refuse('limit', limit, 'a whole number from 0');

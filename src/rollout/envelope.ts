@@ -4,22 +4,8 @@
  */
 import { isAscii, isUtf8, transcode } from 'node:buffer';
 import { crc32 } from 'node:zlib';
+import type { RolloutItem } from '../types.js';
 import { isOrdinal, type Ordinal } from '../units.js';
-
-/** The least that is asked of an item: a JSON object with a string `type`. */
-export interface RolloutItem {
-  type: string;
-  payload?: unknown;
-  [member: string]: unknown;
-}
-
-/** What is read back: the item with its envelope. */
-export type RolloutRecord<I extends { type: string } = RolloutItem> = I & {
-  /** RFC 3339, UTC, milliseconds: the moment of append(). Never used for order. */
-  timestamp: string;
-  /** In files that Codex wrote before it numbered records: the reader's own count. */
-  ordinal: number;
-};
 
 /** A line's own statement of what it is. `ordinal` is undefined where Codex did not number records yet. */
 export interface Envelope {

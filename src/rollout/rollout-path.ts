@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { LastwordError } from '../errors.js';
-import type { ThreadId } from '../units.js';
+import type { ThreadId } from '../types.js';
 import { isThreadId, timeOf } from './thread-id.js';
 
 /** Last moment whose year has four digits; an id may claim a later one, a folder may not. */

@@ -1,23 +1,7 @@
 import { ordinal as ordinalOf, type FileOffset, type Ordinal } from '../units.js';
-import { decodeLine, readHeadOrdinal, verifyChecksum, type DecodedLine, type RolloutRecord } from './envelope.js';
+import { decodeLine, readHeadOrdinal, verifyChecksum, type DecodedLine } from './envelope.js';
+import type { Damage, RolloutRecord } from '../types.js';
 import { LineSplitter, type Line } from './lines.js';
-
-/**
- * What is wrong at a place of a file.
- * - `torn`: nothing whole follows, up to the end of the file; `ordinal` is the first that may be lost there.
- * - `malformed`, `checksum`, `too-long`: a line that is no record, with whole ones behind it. `ordinal` is given where
- *   the records around it leave no doubt.
- * - `gap`: records are missing before `offset`; `bytes` is 0 and `ordinal` the first one missing. Damaged lines that
- *   may have been the missing records are reported as themselves and not as a gap too.
- * - `duplicate`: the whole record at `offset` has an ordinal that is not above all before it. It is a record all the
- *   same.
- */
-export interface Damage {
-  kind: 'torn' | 'malformed' | 'too-long' | 'checksum' | 'gap' | 'duplicate';
-  offset: number;
-  bytes: number;
-  ordinal?: number | undefined;
-}
 
 /** A whole record and its place in the file. */
 export interface ScannedRecord {

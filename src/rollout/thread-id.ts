@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { assert } from '../errors.js';
-import type { ThreadId } from '../units.js';
+import type { ThreadId } from '../types.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const VERSION_7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { encodeLine, type RolloutRecord } from '../../src/rollout/envelope.js';
-import { RolloutScanner, type Damage } from '../../src/rollout/scan.js';
+import { encodeLine } from '../../src/rollout/envelope.js';
+import { RolloutScanner } from '../../src/rollout/scan.js';
+import type { Damage, RolloutRecord } from '../../src/types.js';
 import { ordinal } from '../../src/units.js';
 
 const TIME = '2026-11-21T02:35:23.058Z';

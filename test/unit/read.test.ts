@@ -3,8 +3,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, sym
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readRollout } from '../../src/reader/read.js';
-import type { Damage } from '../../src/rollout/scan.js';
-import type { RolloutRecord } from '../../src/rollout/envelope.js';
+import type { Damage, RolloutRecord } from '../../src/types.js';
 import { corpusFiles, lineOf, rolloutOf, scanBytes, temporaryFolder } from '../support/rollouts.js';
 
 type Options = Parameters<typeof readRollout>[1];
@@ -56,7 +55,7 @@ describe('reading a rollout', () => {
     expect(await readOrdinals(path, { from: 10 })).toEqual([]);
     expect(await readOrdinals(path, { from: 2 ** 40 })).toEqual([]);
     expect(await readOrdinals(path, { limit: 0 })).toEqual([]);
-    expect(await readOrdinals(path, { from: undefined, limit: undefined, reverse: false, follow: false })).toHaveLength(10);
+    expect(await readOrdinals(path, { from: undefined, limit: undefined, reverse: false, follow: false } as Options)).toHaveLength(10);
   });
 
   test('of an empty file yields nothing and reports nothing', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Damage } from '../../src/rollout/scan.js';
+import type { Damage } from '../../src/types.js';
 import { randomFrom, SEED } from '../support/random.js';
 import { codexLine, corpusFiles, lineOf, rolloutOf, scanBytes, scanChunks, type Scanned } from '../support/rollouts.js';
 
