@@ -10,7 +10,7 @@ export default defineConfig(
     rules: {
       eqeqeq: 'error',
       'no-var': 'error',
-      'prefer-const': 'error',
+      'prefer-const': ['error', { ignoreReadBeforeAssign: true }],
       'no-constant-binary-expression': 'error',
       'no-debugger': 'error',
       'no-unsafe-finally': 'error',

@@ -6,7 +6,7 @@
  *   tested for both: for the sidecar the title says `of the sidecar`.
  * - An option of openSidecar(): one of the titles begins with `option fullTimeoutMs`.
  * - An option of a method: the title begins with the method's name and holds `option timeoutMs`.
- * - An event: one of the titles begins with `event drain`.
+ * - An event: the title holds `event drain`.
  * - A promise: the title holds `P1:`, its number (`support/promises.ts`).
  */
 import { describe, expect, test } from 'vitest';
@@ -34,7 +34,7 @@ function titleOf(name: string, isMethod: boolean): RegExp | undefined {
   const [owner = '', member] = name.split('.');
   if (member === undefined) return isMethod ? new RegExp(`^${owner}\\b`) : undefined;
   if (owner === 'SidecarOptions') return new RegExp(`(^|> |P\\d+: )option ${member}\\b`);
-  if (owner === 'SidecarEvents') return new RegExp(`(^|> )event ${member}\\b`);
+  if (owner === 'SidecarEvents') return new RegExp(`\\bevent ${member}\\b`);
   if (owner in OPTIONS) return new RegExp(`^${OPTIONS[owner]}\\b.*\\boption ${member}\\b`);
   if (!isMethod) return undefined;
   const isOfBoth = owner === 'Sidecar' && BUILT.has(`Thread.${member}`);
