@@ -10,7 +10,7 @@ import { Control, serve } from './control.js';
 import { FileTable } from './file-table.js';
 import { nodeFsOps, systemClock, systemRng, watched } from './fs-ops.js';
 import { SyncScheduler } from './sync.js';
-import { createTranscoder } from './transcode/transcoder.js';
+import { Transcoder } from './transcode/transcoder.js';
 import { Writer } from './writer.js';
 
 const data = workerData as WriterData;
@@ -29,7 +29,7 @@ let isStopped = false;
 const { memory, ringBytes, overflowBytes } = data.ring;
 writer.addRing({
   consumer: createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes)),
-  transcoder: createTranscoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
+  transcoder: new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
 });
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
 const stop = (): void => {

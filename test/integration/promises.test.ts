@@ -135,7 +135,7 @@ test('P11: a full ring whose writer stands still refuses with LASTWORD_RING_FULL
     }
   }
   expect(refused).toMatchObject({ code: 'LASTWORD_RING_FULL', context: { threadId: thread.id } });
-  for (let tries = 0; tries < 50; tries += 1) expect(() => thread.append(numbered(1))).toThrow(/LASTWORD_RING_FULL/);
+  for (let tries = 0; tries < 50; tries += 1) expect(() => thread.append({ type: 'note', payload: 'v'.repeat(500) })).toThrow(/LASTWORD_RING_FULL/);
   expect(thread.accepted).toBe(taken + 1);
   rmSync(gate);
   await sidecar.drained();
