@@ -6,8 +6,8 @@ import { appendTable, runAppend, type AppendResult } from './scenarios/append.js
 import { runSustained, sustainedTable, type SustainedResult } from './scenarios/sustained.js';
 
 const SCENARIOS = ['append', 'sustained'] as const;
-const QUICK = { appendRounds: 40, repetitions: 3 } as const;
-const FULL = { appendRounds: 150, repetitions: 7 } as const;
+const QUICK = { appendRounds: 80, repetitions: 3 } as const;
+const FULL = { appendRounds: 300, repetitions: 7 } as const;
 
 const USAGE = `npm run bench -- [--quick] [--only <${SCENARIOS.join('|')}>] [--seed <number>] [--json <file>]
   --quick   fewer rounds; less than two minutes

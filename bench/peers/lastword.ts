@@ -3,7 +3,10 @@ import type { Contender } from './contender.js';
 
 const CREATED_AT_ONCE = 64;
 
-/** The library, driven as its documentation tells a host to: append, and await drained() when needsDrain says so. */
+/**
+ * The library, driven as its documentation tells a host to: append, and await drained() when needsDrain says so. With its
+ * default options it also syncs what is older than a second, which no peer does.
+ */
 export function lastword(name: string, options: Omit<SidecarOptions, 'directory'> = {}): Contender {
   return {
     name,

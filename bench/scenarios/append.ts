@@ -7,9 +7,12 @@ import { collectGarbage, median, withDirectory } from './support.js';
 const THREADS = 16;
 const POOL_ITEMS = 997;
 const WARM_UP_ROUNDS = 6;
-/** A round's items fit into the ring (8 MiB) several times over, so that no append ever waits for the writer. */
-const ROUND_BYTES_MAX = 2 << 20;
-const ROUND_ITEMS_MAX = 8192;
+/**
+ * A round's items fit into the ring (8 MiB) several times over, so that no append ever waits for the writer. Rounds are
+ * short, so that other work on the machine disturbs some of them and not the median.
+ */
+const ROUND_BYTES_MAX = 1 << 20;
+const ROUND_ITEMS_MAX = 4096;
 
 /** What the cost of append() may be, as a part of JSON.stringify's. For 520 B there is no bound yet. */
 const TARGETS: Readonly<Partial<Record<FixedSize, number>>> = { '116 B': 0.6, '1.1 kB': 0.5, '8.5 kB': 0.35 };

@@ -40,12 +40,12 @@ const mixed = (seed: number): RolloutItem[] => {
  */
 const CELLS: readonly Cell[] = [
   { name: '116 B', threads: 100, itemsPerThread: 2000, burst: 1, times: 3, pool: fixed('116 B') },
-  { name: '1.1 kB', threads: 100, itemsPerThread: 500, burst: 1, times: 3, pool: fixed('1.1 kB') },
+  { name: '1.1 kB', threads: 100, itemsPerThread: 400, burst: 1, times: 3, pool: fixed('1.1 kB') },
   { name: '8.5 kB', threads: 100, itemsPerThread: 100, burst: 1, times: 2, pool: fixed('8.5 kB') },
-  { name: 'mix', threads: 100, itemsPerThread: 300, burst: 2, times: 2, pool: mixed },
-  { name: '520 B', threads: 100, itemsPerThread: 1000, burst: 1, times: 1, pool: fixed('520 B') },
-  { name: '520 B', threads: 2000, itemsPerThread: 40, burst: 1, times: 1, pool: fixed('520 B') },
-  { name: '520 B', threads: 2000, itemsPerThread: 40, burst: 10, times: 1, pool: fixed('520 B') },
+  { name: 'mix', threads: 100, itemsPerThread: 240, burst: 2, times: 2, pool: mixed },
+  { name: '520 B', threads: 100, itemsPerThread: 700, burst: 1, times: 1, pool: fixed('520 B') },
+  { name: '520 B', threads: 2000, itemsPerThread: 30, burst: 1, times: 1, pool: fixed('520 B') },
+  { name: '520 B', threads: 2000, itemsPerThread: 30, burst: 10, times: 1, pool: fixed('520 B') },
 ];
 
 export interface SustainedResult {
@@ -64,6 +64,8 @@ export interface SustainedResult {
 export async function runSustained(
   repetitions: number, seed: number, onCell: (result: SustainedResult) => void,
 ): Promise<SustainedResult[]> {
+  const warmUp: FanOut = { threads: 20, itemsPerThread: 250, burst: 2, pool: mixed(seed) };
+  for (const contender of [lastword(OURS), ...PEERS]) await runContender(contender, warmUp);
   const results: SustainedResult[] = [];
   for (const cell of CELLS) {
     const result = await measureCell(cell, repetitions, seed);
