@@ -1,4 +1,4 @@
-import { LastwordError } from './errors.js';
+import { isLastwordError, LastwordError } from './errors.js';
 import type { Redact, RolloutItem, ThreadId } from './types.js';
 
 /** Members of the envelope: an item must not bring its own. */
@@ -28,7 +28,7 @@ export function checkItem(item: unknown, threadId: ThreadId, redact: Redact | un
     }
     if (typeof (checked as { type?: unknown }).type !== 'string') throw itemInvalid(threadId, 'has no string `type`');
   } catch (error) {
-    throw error instanceof LastwordError ? error : itemInvalid(threadId, 'has a member that throws', error);
+    throw isLastwordError(error) ? error : itemInvalid(threadId, 'has a member that throws', error);
   }
   for (const member of RESERVED) {
     if (Object.hasOwn(checked, member)) throw itemInvalid(threadId, `has a member \`${member}\`, which is the record's own`);

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { WriterHandle } from './control/writer-handle.js';
 import type { WriterEvent } from './control/protocol.js';
 import { compileTranscoder } from './control/transcoder-module.js';
-import { fromWireError, LastwordError } from './errors.js';
+import { fromWireError, isLastwordError, LastwordError } from './errors.js';
 import { createLog, type Log } from './log.js';
 import { DIRECTORY_ALLOWED, durabilityOption, invalidOption, resolveOptions, timeout, type ResolvedOptions, type SidecarOptions } from './options.js';
 import { Encoder } from './producer/encode.js';
@@ -93,7 +93,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
       await this.writer.call('openDirectory', closeTimeoutMs, (control) => control.openDirectory(directory));
     } catch (error) {
       await this.writer.end(closeTimeoutMs);
-      const isRefused = error instanceof LastwordError && error.code === 'LASTWORD_INVALID_OPTION';
+      const isRefused = isLastwordError(error) && error.code === 'LASTWORD_INVALID_OPTION';
       throw isRefused ? invalidOption('directory', directory, DIRECTORY_ALLOWED, error.cause) : error;
     }
   }
@@ -120,7 +120,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
     this.#creating.add(creating);
     try {
       // The item's type is the caller's word for what it appends; the handle takes any.
-      return (await creating) as unknown as Thread<I>;
+      return await creating;
     } finally {
       this.#creating.delete(creating);
     }
@@ -250,7 +250,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
     }, (error: unknown) => {
       // A ring that does not drain in time is seen by the append that then finds it full; the next look waits again.
       this.#isDrainAwaited = false;
-      this.log.debug({ code: error instanceof LastwordError ? error.code : undefined }, 'no drain event: the wait for room ended');
+      this.log.debug({ code: isLastwordError(error) ? error.code : undefined }, 'no drain event: the wait for room ended');
     });
   }
 
@@ -282,7 +282,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
 
 /** One error for all threads whose drain was not acknowledged, each named; any other failure as it is. */
 function incompleteClose(failures: readonly unknown[]): unknown {
-  const errors = failures.filter((failure) => failure instanceof LastwordError);
+  const errors = failures.filter((failure) => isLastwordError(failure));
   const unwritten = errors.flatMap((error) => error.context.unwritten ?? []);
   if (errors.length < failures.length || unwritten.length === 0) return failures[0];
   return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `${unwritten.length} threads have items that were not acknowledged`, { unwritten },

@@ -1,4 +1,4 @@
-import { LastwordError } from './errors.js';
+import { isLastwordError, LastwordError } from './errors.js';
 import { checkItem, itemInvalid } from './item-check.js';
 import { durabilityOption, timeout } from './options.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
@@ -76,7 +76,7 @@ export class RolloutThread implements Thread {
   appendAll(items: readonly RolloutItem[]): number {
     if (!Array.isArray(items)) throw itemInvalid(this.id, 'list is not an array');
     if (this.#isSealed) return this.#countLate(items.length);
-    const checked = items.map((item) => this.#checked(item));
+    const checked = items.map((item: RolloutItem) => this.#checked(item));
     const count = this.#named(() => this.#host.producer.appendAll(this.slot, this.incarnation, checked));
     return count === SEALED_COUNT ? this.#countLate(items.length) : this.base + count;
   }
@@ -148,7 +148,7 @@ export class RolloutThread implements Thread {
     try {
       return act();
     } catch (error) {
-      if (error instanceof LastwordError) error.context.threadId ??= this.id;
+      if (isLastwordError(error)) error.context.threadId ??= this.id;
       throw error;
     }
   }
@@ -217,7 +217,7 @@ export class RolloutThread implements Thread {
       const reply = await writer.call('drainThread', left(deadline), (control) => control.drainThread(thread));
       acknowledged = this.base + reply.written;
     } catch (error) {
-      if (!(error instanceof LastwordError)) throw error;
+      if (!isLastwordError(error)) throw error;
       if (error.code !== 'LASTWORD_TIMEOUT') throw this.#failureFrom(error);
       throw this.#incomplete(this.written, error);
     }

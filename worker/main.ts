@@ -57,7 +57,10 @@ async function run(): Promise<void> {
     }
     const consumers = writer.rings.map((ring) => ring.consumer);
     const wait = park(sidecar, consumers, generation, requests);
-    if (wait === undefined) continue;
+    if (wait === undefined) {
+      await turn();
+      continue;
+    }
     if (wait.async) await wait.value;
     unpark(sidecar);
   }

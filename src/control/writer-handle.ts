@@ -1,5 +1,5 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import { releaseProxy, wrap, type Endpoint, type Remote } from 'comlink';
+import { releaseProxy, wrap, type Remote } from 'comlink';
 import { fromWireError, LastwordError } from '../errors.js';
 import { PendingCalls } from './pending-calls.js';
 import type { Reply, WriterControl, WriterData, WriterEvent } from './protocol.js';
@@ -27,7 +27,7 @@ export class WriterHandle {
 
   private constructor(worker: Worker, port: MessagePort, listener: WriterListener) {
     this.#worker = worker;
-    this.#control = wrap<WriterControl>(port as unknown as Endpoint);
+    this.#control = wrap<WriterControl>(port);
     // Comlink's listener refs the port; an idle sidecar must not keep the process alive. hold() refs the worker.
     port.unref();
     worker.unref();

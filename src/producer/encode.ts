@@ -6,22 +6,15 @@
  * the position is that one, nobody has packed since, and nobody is packing now. Otherwise that is found out first.
  */
 import { Packr, REUSE_BUFFER_MODE } from 'msgpackr/pack';
-import { LastwordError } from '../errors.js';
+import { isLastwordError, LastwordError } from '../errors.js';
 import { DEFINITION_IDS_MAX, Definitions } from './definitions.js';
 import { isCyclic, needsNormalising, normalise } from './normalise.js';
-
-/** What the declarations of msgpackr leave out. */
-interface PackrState {
-  position: number;
-  readonly offset: number;
-  useBuffer(buffer: Uint8Array): void;
-  pack(value: unknown, mode?: number): Buffer;
-}
 
 /** A position that no pack leaves behind: buffers beyond 1 GiB are not kept. */
 const IDLE_POSITION = 0x7fff_ff01;
 const IDLE = Buffer.allocUnsafeSlow(8192);
 const SCRATCH_BYTES = 8192;
+const { copy: plainCopy } = Buffer.prototype as Buffer;
 
 /** Thrown through msgpackr and caught here: the item needs another way. */
 const NEEDS_NORMALISING = Symbol('needs normalising');
@@ -37,7 +30,7 @@ export interface EncoderOptions {
 export class Encoder {
   readonly #itemBytesMax: number;
   readonly #definitions: Definitions;
-  readonly #packr: PackrState;
+  readonly #packr: Packr;
   readonly #probe = new Packr({ useRecords: false });
   readonly #boundedCopy: Buffer['copy'];
   #packing = 0;
@@ -48,26 +41,24 @@ export class Encoder {
     this.#itemBytesMax = itemBytesMax;
     const definitions = new Definitions(memory);
     this.#definitions = definitions;
-    const options = {
+    this.#packr = new Packr({
       structures: [],
       maxSharedStructures: DEFINITION_IDS_MAX,
       maxOwnStructures: 32,
       moreTypes: true,
       useBigIntExtension: true,
-      // Called once for each object that is written by its own members.
-      useRecords: (object: object): boolean => {
+      useRecords: (object) => {
         if (object.constructor !== Object && needsNormalising(object)) throw NEEDS_NORMALISING; // eslint-disable-line @typescript-eslint/only-throw-error -- caught here, never seen
         return true;
       },
-      shouldShareStructure: (keys: string[]): boolean => definitions.hasRoomFor(keys),
-      // Called once the item is packed: definitions of an item that could not be packed are never published.
-      saveStructures: (lists: { sharedLength?: number } & string[][]): boolean => {
+      writeFunction: () => { throw NEEDS_NORMALISING; }, // eslint-disable-line @typescript-eslint/only-throw-error -- caught here, never seen
+      shouldShareStructure: (keys) => definitions.hasRoomFor(keys),
+      // Definitions of an item that could not be packed are never published.
+      saveStructures: (lists) => {
         definitions.publish(lists.slice(0, lists.sharedLength ?? 0));
         return true;
       },
-    };
-    this.#packr = new Packr(options as unknown as ConstructorParameters<typeof Packr>[0]) as unknown as PackrState;
-    Object.assign(this.#packr, { writeFunction: () => { throw NEEDS_NORMALISING; } }); // eslint-disable-line @typescript-eslint/only-throw-error -- caught here, never seen
+    });
     this.#boundedCopy = this.#makeBoundedCopy();
   }
 
@@ -138,8 +129,9 @@ export class Encoder {
   }
 
   #guarded(item: object, pack: (value: object) => Buffer): Buffer {
+    // An item within an item may leave definitions for the outer one to publish: their room is counted together.
+    if (this.#packing === 0) this.#definitions.begin();
     this.#packing += 1;
-    this.#definitions.begin();
     try {
       return pack(item);
     } catch (error) {
@@ -157,7 +149,7 @@ export class Encoder {
   #refusal(item: object, error: unknown): LastwordError {
     if (error === TOO_LARGE) return isCyclic(item) ? itemInvalid('is cyclic') : this.#tooLarge(undefined);
     if (error instanceof RangeError) return itemInvalid('is cyclic, or nested too deep', error);
-    if (error instanceof LastwordError && error.code === 'LASTWORD_ITEM_INVALID') return error;
+    if (isLastwordError(error) && error.code === 'LASTWORD_ITEM_INVALID') return error;
     return itemInvalid('cannot be packed: a member is no JSON, or throws', error);
   }
 
@@ -173,7 +165,7 @@ export class Encoder {
     return function boundedCopy(this: Buffer, target: Uint8Array, targetStart?: number, sourceStart = 0, sourceEnd?: number): number {
       if (packr.position - sourceStart > itemBytesMax) throw TOO_LARGE; // eslint-disable-line @typescript-eslint/only-throw-error -- caught here, never seen
       (target as Buffer).copy = boundedCopy;
-      return Buffer.prototype.copy.call(this, target, targetStart, sourceStart, sourceEnd);
+      return plainCopy.call(this, target, targetStart, sourceStart, sourceEnd);
     };
   }
 }
