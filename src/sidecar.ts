@@ -1,15 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { WriterHandle } from './control/writer-handle.js';
 import type { WriterEvent } from './control/protocol.js';
-import { compileTranscoder } from './control/transcoder-module.js';
 import { fromWireError, isLastwordError, LastwordError } from './errors.js';
 import { createLog, type Log } from './log.js';
 import { DIRECTORY_ALLOWED, durabilityOption, invalidOption, resolveOptions, timeout, type ResolvedOptions, type SidecarOptions } from './options.js';
+import { compileTranscoder, depthOver } from './producer/depth.js';
 import { Encoder } from './producer/encode.js';
 import { ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
 import { markWriterExited, requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
-import { HISTOGRAM_WORDS, PRODUCER_SCRATCH_OFFSET } from './ring/layout.js';
+import { HISTOGRAM_WORDS } from './ring/layout.js';
 import { createProducerWasmMemory, createSidecarMemory, viewProducerMemory, type ProducerMemory, type SidecarMemory } from './ring/memory.js';
 import { moveState, seal } from './ring/slots.js';
 import { recordLatency } from './ring/figures.js';
@@ -18,7 +18,6 @@ import { createCommand, threadIdOf } from './create-thread.js';
 import { RolloutThread } from './thread.js';
 import type { ThreadHost } from './thread-host.js';
 import { SlotTable } from './slot-table.js';
-import { Transcoder } from '../worker/transcode/transcoder.js';
 import type {
   CloseOptions, CreateThreadOptions, FlushOptions, LiveThread, Receipt, RolloutItem, Sidecar, SidecarCloseReceipt, SidecarEvents,
   SidecarState, SidecarStats, Thread, ThreadId,
@@ -38,9 +37,7 @@ export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
   const wasmMemory = createProducerWasmMemory(ringBytes, overflowBytes);
   const ring = viewProducerMemory(wasmMemory.buffer, ringBytes, overflowBytes);
   const encoder = new Encoder({ itemBytesMax: resolved.itemBytesMax, memory: ring.buffer });
-  const reader = new Transcoder(transcoder, wasmMemory, PRODUCER_SCRATCH_OFFSET);
-  const depth = (payloadOffset: number, payloadBytes: number): number => reader.depth(payloadOffset, payloadBytes);
-  const producer = new ItemProducer(ring, memory, encoder, { ...resolved, depth });
+  const producer = new ItemProducer(ring, memory, encoder, { ...resolved, depth: depthOver(transcoder, wasmMemory) });
   const sidecar = new OpenSidecar(resolved, memory, ring, producer);
   const data = {
     sidecar: memory.buffer, ring: { memory: wasmMemory, ringBytes, overflowBytes }, transcoder, openFilesMax, syncIntervalMs, unsyncedBytes,
@@ -131,7 +128,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
     const id = threadIdOf(options);
     if (this.#threads.has(id)) throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${id} is open`, { threadId: id });
     const timestampMs = Date.now();
-    const command = createCommand(this.options, id, options.meta ?? {}, timestampMs, (item) => this.producer.encode(item));
+    const command = createCommand(this.options, id, options.meta === undefined ? {} : options.meta, timestampMs, (item) => this.producer.encode(item));
     const place = this.#slots.take(command.base);
     const thread = new RolloutThread(this, { id, path: command.path, ...place });
     // Known from here on, so that a second create of the same id is refused while this one is under way.

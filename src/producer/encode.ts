@@ -14,6 +14,7 @@ import { isCyclic, needsNormalising, normalise } from './normalise.js';
 const IDLE_POSITION = 0x7fff_ff01;
 const IDLE = Buffer.allocUnsafeSlow(8192);
 const SCRATCH_BYTES = 8192;
+const NOT_PACKED = -1;
 const { copy: plainCopy } = Buffer.prototype as Buffer;
 
 /** Thrown through msgpackr and caught here: the item needs another way. */
@@ -98,6 +99,7 @@ export class Encoder {
     // Somebody is packing, and comes back to its buffer: msgpackr packs into one of its own, whose growth nothing bounds.
     if (isCyclic(item)) throw itemInvalid('is cyclic');
     const packed = this.#guarded(item, (value) => this.#packr.pack(value));
+    this.#packr.offset = NOT_PACKED;
     if (packed.byteLength > this.#itemBytesMax) throw this.#tooLarge(packed.byteLength);
     return packed;
   }
@@ -133,17 +135,25 @@ export class Encoder {
     if (this.#packing === 0) this.#definitions.begin();
     this.#packing += 1;
     try {
-      return pack(item);
+      return this.#whole(pack, item);
     } catch (error) {
       if (error !== NEEDS_NORMALISING) throw this.#refusal(item, error);
       try {
-        return pack(normalise(item));
+        return this.#whole(pack, normalise(item));
       } catch (second) {
         throw this.#refusal(item, second);
       }
     } finally {
       this.#packing -= 1;
     }
+  }
+
+  /** msgpackr swallows what a member throws when that is null, undefined or the like: only the end it sets proves that it got there. */
+  #whole(pack: (value: object) => Buffer, item: object): Buffer {
+    this.#packr.offset = NOT_PACKED;
+    const packed = pack(item);
+    if (this.#packr.offset === NOT_PACKED) throw itemInvalid('has a member that throws');
+    return packed;
   }
 
   #refusal(item: object, error: unknown): LastwordError {

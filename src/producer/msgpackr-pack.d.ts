@@ -19,8 +19,8 @@ declare module 'msgpackr/pack' {
     constructor(options: Partial<PackrOptions> | { useRecords: false });
     /** Of the module: where the next byte goes. */
     position: number;
-    /** Where the last pack of this Packr ended. */
-    readonly offset: number;
+    /** Where the last pack of this Packr ended; not set by one that failed. */
+    offset: number;
     /** Of the module: the buffer to pack into. */
     useBuffer(buffer: Uint8Array): void;
     pack(value: unknown, mode?: number): Buffer;

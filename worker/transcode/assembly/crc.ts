@@ -1,9 +1,6 @@
 // CRC-32 as zlib's (polynomial 0xedb88320, reflected), sixteen bytes at a time with a table for each.
+import { hostCrc32 } from './host';
 import { CRC_TABLES, scratch } from './state';
-
-// @ts-ignore: decorator
-@external("host", "crc32")
-declare function hostCrc32(from: u32, bytes: u32, crc: u32): u32;
 
 /** From here on asking zlib, which has vector instructions for it, is worth the call. */
 const HOST_BYTES_MIN: u32 = 4096;

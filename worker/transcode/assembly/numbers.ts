@@ -1,8 +1,5 @@
+import { doubleText } from './host';
 import { SECOND_TEXT, out, put, scratch, setOut } from './state';
-
-// @ts-ignore: decorator
-@external("host", "double")
-declare function doubleText(value: f64, to: u32): u32;
 
 const DIGITS_EXACT_MAX: f64 = 1e15;
 const DECIMALS_MAX: i32 = 15;

@@ -3,14 +3,26 @@ import { limit, out, setOut } from './state';
 /** What is being written piece by piece: bytes of the payload, or of the definitions. */
 let from: u32 = 0;
 let to: u32 = 0;
+/** What stands around it: a key's end, a quote, nothing. */
+export const AS_KEY: u32 = 0;
+export const QUOTED: u32 = 1;
+export const BARE: u32 = 2;
+export let pieceKind: u32 = BARE;
 
 const VECTOR: u32 = 16;
 /** Kept free behind a piece, for what ends it. */
 const PIECE_END: u32 = 8;
 
-export function beginPiece(start: u32, bytes: u32): void {
+export function beginPiece(start: u32, bytes: u32, kind: u32): void {
   from = start;
   to = start + bytes;
+  pieceKind = kind;
+}
+
+/** What stands between a key and its value. */
+export function endKey(): void {
+  store<u16>(out, 0x3a22); // ":
+  setOut(out + 2);
 }
 
 /** Copies bytes as they are. True when all are out. */
