@@ -38,7 +38,7 @@ async function main(): Promise<number> {
     print(appendTable(results.append));
   }
   if (scenarios.includes('sustained')) {
-    print(`\nSustained until write() has returned for the last item (medians of ${repetitions} interleaved runs)\n`);
+    print(`\nSustained until write() has returned for the last item (medians of ${repetitions} interleaved runs, after two to warm up)\n`);
     results.sustained = await runSustained(repetitions, seed, (result) => print(`\n${sustainedTable(result)}`));
   }
   if (options.json !== undefined) {

@@ -1,6 +1,7 @@
 import { openSidecar, type RolloutItem, type Thread } from 'lastword';
 import { figure, table, whole } from '../format.js';
 import { FIXED_BYTES, FIXED_SIZES, fixedItems, type FixedSize } from '../load/fixed.js';
+import { ShapeSource } from '../load/shapes.js';
 import { recordLine } from '../peers/contender.js';
 import { collectGarbage, median, withDirectory } from './support.js';
 
@@ -14,11 +15,16 @@ const WARM_UP_ROUNDS = 6;
 const ROUND_BYTES_MAX = 1 << 20;
 const ROUND_ITEMS_MAX = 4096;
 
-/** What the cost of append() may be, as a part of JSON.stringify's. For 520 B there is no bound yet. */
-const TARGETS: Readonly<Partial<Record<FixedSize, number>>> = { '116 B': 0.6, '1.1 kB': 0.5, '8.5 kB': 0.35 };
+/** Items of one size, or as they come in real rollouts. */
+type Load = FixedSize | 'mix';
+const LOADS: readonly Load[] = [...FIXED_SIZES, 'mix'];
+const MIX_BYTES = 2000;
+
+/** What the cost of append() may be, as a part of JSON.stringify's. For the others there is no bound yet. */
+const TARGETS: Readonly<Partial<Record<Load, number>>> = { '116 B': 0.6, '1.1 kB': 0.5, '8.5 kB': 0.35 };
 
 export interface AppendResult {
-  readonly size: FixedSize;
+  readonly load: Load;
   readonly appendNs: number;
   readonly stringifyNs: number;
   readonly ratio: number;
@@ -33,16 +39,17 @@ export interface AppendResult {
  */
 export async function runAppend(rounds: number, seed: number): Promise<AppendResult[]> {
   const results: AppendResult[] = [];
-  for (const size of FIXED_SIZES) results.push(await measureSize(size, rounds, seed));
+  for (const load of LOADS) results.push(await measure(load, rounds, seed));
   return results;
 }
 
-function measureSize(size: FixedSize, rounds: number, seed: number): Promise<AppendResult> {
+function measure(load: Load, rounds: number, seed: number): Promise<AppendResult> {
   return withDirectory(async (directory) => {
     await using sidecar = await openSidecar({ directory });
     const threads = await Promise.all(Array.from({ length: THREADS }, () => sidecar.createThread()));
-    const pool = fixedItems(size, POOL_ITEMS, seed);
-    const count = Math.min(ROUND_ITEMS_MAX, Math.floor(ROUND_BYTES_MAX / FIXED_BYTES[size]));
+    const pool = poolOf(load, seed);
+    const bytes = load === 'mix' ? MIX_BYTES : FIXED_BYTES[load];
+    const count = Math.min(ROUND_ITEMS_MAX, Math.floor(ROUND_BYTES_MAX / bytes));
     const measured: AppendResult['rounds'] = [];
     collectGarbage();
     for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
@@ -53,8 +60,14 @@ function measureSize(size: FixedSize, rounds: number, seed: number): Promise<App
     }
     const appendNs = median(measured.map((each) => each.appendNs));
     const stringifyNs = median(measured.map((each) => each.stringifyNs));
-    return { size, appendNs, stringifyNs, ratio: appendNs / stringifyNs, target: TARGETS[size], rounds: measured };
+    return { load, appendNs, stringifyNs, ratio: appendNs / stringifyNs, target: TARGETS[load], rounds: measured };
   });
+}
+
+function poolOf(load: Load, seed: number): RolloutItem[] {
+  if (load !== 'mix') return fixedItems(load, POOL_ITEMS, seed);
+  const source = new ShapeSource(seed);
+  return Array.from({ length: POOL_ITEMS }, () => source.item());
 }
 
 function nsPerItem(count: number, body: () => number): number {
@@ -89,7 +102,7 @@ export function appendTable(results: readonly AppendResult[]): string {
   return table([
     ['item', 'append()', 'JSON.stringify', 'ratio', 'target'],
     ...results.map((result) => [
-      result.size, `${whole(result.appendNs)} ns`, `${whole(result.stringifyNs)} ns`, `${figure(result.ratio)} ×`, verdict(result),
+      result.load, `${whole(result.appendNs)} ns`, `${whole(result.stringifyNs)} ns`, `${figure(result.ratio)} ×`, verdict(result),
     ]),
   ]);
 }
