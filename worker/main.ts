@@ -13,6 +13,9 @@ import { SyncScheduler } from './sync.js';
 import { Transcoder } from './transcode/transcoder.js';
 import { Writer } from './writer.js';
 
+/** Empty looks before the writer parks: waking it costs the host more than these cost the writer. */
+const EMPTY_LOOKS_MAX = 20;
+
 const data = workerData as WriterData;
 const sidecar = viewSidecarMemory(data.sidecar);
 const clock = systemClock;
@@ -43,15 +46,17 @@ markWriterExited(sidecar);
 data.control.close();
 parentPort?.close();
 
-/** Keeps its own pace: a bounded pass, then a turn for commands; parks when a look finds nothing. */
+/** Keeps its own pace: a bounded pass, then a turn for commands; parks when some looks in a row find nothing. */
 async function run(): Promise<void> {
+  let emptyLooks = 0;
   while (!isStopped) {
     const generation = writerGeneration(sidecar);
     const requests = syncRequests(sidecar);
     beat(sidecar);
     const frames = writer.pass();
     syncs.step(requests, figureOf(sidecar, 'bytesUnsynced'));
-    if (frames > 0) {
+    emptyLooks = frames > 0 ? 0 : emptyLooks + 1;
+    if (emptyLooks <= EMPTY_LOOKS_MAX) {
       await turn();
       continue;
     }
@@ -63,5 +68,6 @@ async function run(): Promise<void> {
     }
     if (wait.async) await wait.value;
     unpark(sidecar);
+    emptyLooks = 0;
   }
 }

@@ -98,7 +98,7 @@ export class Encoder {
     }
     // Somebody is packing, and comes back to its buffer: msgpackr packs into one of its own, whose growth nothing bounds.
     if (isCyclic(item)) throw itemInvalid('is cyclic');
-    const packed = this.#guarded(item, (value) => this.#packr.pack(value));
+    const packed = this.#pack(item, undefined, 0);
     this.#packr.offset = NOT_PACKED;
     if (packed.byteLength > this.#itemBytesMax) throw this.#tooLarge(packed.byteLength);
     return packed;
@@ -116,43 +116,44 @@ export class Encoder {
     return this.#packr.position !== position;
   }
 
-  #pack(item: object, target: Buffer<ArrayBufferLike>, offset: number): Buffer {
-    if (target.copy !== this.#boundedCopy) target.copy = this.#boundedCopy;
-    try {
-      return this.#guarded(item, (value) => {
-        this.#packr.useBuffer(target);
-        this.#packr.position = offset;
-        return this.#packr.pack(value, REUSE_BUFFER_MODE);
-      });
-    } finally {
-      this.#packr.useBuffer(IDLE);
-      this.#packr.position = IDLE_POSITION;
-    }
-  }
-
-  #guarded(item: object, pack: (value: object) => Buffer): Buffer {
+  /** Into the target, or where there is none into a buffer that msgpackr makes. */
+  #pack(item: object, target: Buffer<ArrayBufferLike> | undefined, offset: number): Buffer {
     // An item within an item may leave definitions for the outer one to publish: their room is counted together.
     if (this.#packing === 0) this.#definitions.begin();
     this.#packing += 1;
     try {
-      return this.#whole(pack, item);
+      return this.#packWhole(item, target, offset);
     } catch (error) {
       if (error !== NEEDS_NORMALISING) throw this.#refusal(item, error);
-      try {
-        return this.#whole(pack, normalise(item));
-      } catch (second) {
-        throw this.#refusal(item, second);
-      }
+      return this.#packNormalised(item, target, offset);
     } finally {
       this.#packing -= 1;
+      if (target !== undefined) {
+        this.#packr.useBuffer(IDLE);
+        this.#packr.position = IDLE_POSITION;
+      }
+    }
+  }
+
+  #packNormalised(item: object, target: Buffer<ArrayBufferLike> | undefined, offset: number): Buffer {
+    try {
+      return this.#packWhole(normalise(item), target, offset);
+    } catch (error) {
+      throw this.#refusal(item, error);
     }
   }
 
   /** msgpackr swallows what a member throws when that is null, undefined or the like: only the end it sets proves that it got there. */
-  #whole(pack: (value: object) => Buffer, item: object): Buffer {
-    this.#packr.offset = NOT_PACKED;
-    const packed = pack(item);
-    if (this.#packr.offset === NOT_PACKED) throw itemInvalid('has a member that throws');
+  #packWhole(item: object, target: Buffer<ArrayBufferLike> | undefined, offset: number): Buffer {
+    const packr = this.#packr;
+    if (target !== undefined) {
+      if (target.copy !== this.#boundedCopy) target.copy = this.#boundedCopy;
+      packr.useBuffer(target);
+      packr.position = offset;
+    }
+    packr.offset = NOT_PACKED;
+    const packed = packr.pack(item, target === undefined ? 0 : REUSE_BUFFER_MODE);
+    if (packr.offset === NOT_PACKED) throw itemInvalid('has a member that throws');
     return packed;
   }
 
