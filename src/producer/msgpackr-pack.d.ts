@@ -21,6 +21,8 @@ declare module 'msgpackr/pack' {
     position: number;
     /** Where the last pack of this Packr ended; not set by one that failed. */
     offset: number;
+    /** The lists of keys, and the tree in which they are found; it is made anew from them where it is missing. */
+    readonly structures: { transitions: object | null };
     /** Of the module: the buffer to pack into. */
     useBuffer(buffer: Uint8Array): void;
     pack(value: unknown, mode?: number): Buffer;
