@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { Encoder } from '../../src/producer/encode.js';
-import { MIB, OUTPUT_BYTES, OUTPUT_OFFSET, RING_OFFSET, WRITER_SCRATCH_OFFSET } from '../../src/ring/layout.js';
+import { DEFINITIONS_BYTES, DEFINITIONS_OFFSET, MIB, OUTPUT_BYTES, OUTPUT_OFFSET, RING_OFFSET, WRITER_SCRATCH_OFFSET } from '../../src/ring/layout.js';
 import { createProducerWasmMemory } from '../../src/ring/memory.js';
 import { Transcoder } from '../../worker/transcode/transcoder.js';
 
@@ -55,6 +55,13 @@ export class Transcoding {
     const text = body.toString();
     if (!text.startsWith(ENVELOPE)) throw new Error(`the line begins with ${text.slice(0, 60)}`);
     return `{${text.slice(ENVELOPE.length)}}`;
+  }
+
+  /** Bytes of the definitions area up to the last that was written. */
+  definitionsBytes(): number {
+    let bytes = DEFINITIONS_BYTES;
+    while (bytes > 0 && this.bytes[DEFINITIONS_OFFSET + bytes - 1] === 0) bytes -= 1;
+    return bytes;
   }
 
   /** The JSON text of an item by way of msgpack. */
