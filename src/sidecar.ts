@@ -9,7 +9,7 @@ import { Encoder } from './producer/encode.js';
 import { ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
 import { markWriterExited, requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
-import { HISTOGRAM_WORDS, PRODUCER_SCRATCH_BYTES, PRODUCER_SCRATCH_OFFSET } from './ring/layout.js';
+import { HISTOGRAM_WORDS, PRODUCER_SCRATCH_OFFSET } from './ring/layout.js';
 import { createProducerWasmMemory, createSidecarMemory, viewProducerMemory, type ProducerMemory, type SidecarMemory } from './ring/memory.js';
 import { moveState, seal } from './ring/slots.js';
 import { recordLatency } from './ring/figures.js';
@@ -38,7 +38,7 @@ export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
   const wasmMemory = createProducerWasmMemory(ringBytes, overflowBytes);
   const ring = viewProducerMemory(wasmMemory.buffer, ringBytes, overflowBytes);
   const encoder = new Encoder({ itemBytesMax: resolved.itemBytesMax, memory: ring.buffer });
-  const reader = createTranscoder(transcoder, wasmMemory, PRODUCER_SCRATCH_OFFSET, PRODUCER_SCRATCH_BYTES);
+  const reader = createTranscoder(transcoder, wasmMemory, PRODUCER_SCRATCH_OFFSET);
   const depth = (payloadOffset: number, payloadBytes: number): number => reader.depth(payloadOffset, payloadBytes);
   const producer = new ItemProducer(ring, memory, encoder, { ...resolved, depth });
   const sidecar = new OpenSidecar(resolved, memory, ring, producer);
