@@ -1,7 +1,6 @@
 import type { CreateThreadCommand } from './control/protocol.js';
 import { itemInvalid } from './item-check.js';
 import { invalidOption, type ResolvedOptions } from './options.js';
-import { normalise } from './producer/normalise.js';
 import { isVersion7, newThreadId } from './rollout/thread-id.js';
 import { rolloutPath } from './rollout/rollout-path.js';
 import type { CreateThreadOptions, RolloutItem, ThreadId } from './types.js';
@@ -26,7 +25,7 @@ export function createCommand(
 ): Omit<CreateThreadCommand, 'slot' | 'incarnation'> {
   assertMeta(meta);
   const payload = { id, timestamp: new Date(timestampMs).toISOString(), ...redacted(options, id, meta), history_mode: 'paginated' };
-  const header = encode(normalise({ type: 'session_meta', payload }));
+  const header = encode({ type: 'session_meta', payload });
   return { threadId: id, path: rolloutPath(options.directory, id), base: FIRST_ORDINAL, header, timestampMs };
 }
 

@@ -8,11 +8,14 @@
  *            for each key: u32 where its prefix begins, from the entry's start; u32 its bytes
  *            the prefixes, `,"key":`, each beginning on 16 bytes and padded to 16 with zeros
  */
+import { assert } from '../errors.js';
 import { DEFINITIONS_BYTES, DEFINITIONS_OFFSET } from '../ring/layout.js';
 
 /** Ids msgpackr shares: 0x40 to 0x5f in one byte, the rest in two. */
 export const DEFINITION_IDS_MAX = 8160;
 const INDEX_BYTES = 8192 * 4;
+/** A list with more of them is more often a dictionary than a kind of record. */
+const ENTRY_BYTES_MAX = 16 * 1024;
 const ENTRY_ALIGN_BYTES = 16;
 const ENTRY_HEADER_BYTES = 16;
 const KEY_BYTES = 8;
@@ -24,36 +27,42 @@ export class Definitions {
   readonly #words: Uint32Array;
   #end = INDEX_BYTES;
   #published = 0;
-  /** Bytes of definitions that the item being packed needs and that are not published yet. */
-  #promised = 0;
+  /** What the item being packed needs and is not published yet. */
+  #promisedBytes = 0;
+  #promisedLists = 0;
 
   constructor(memory: SharedArrayBuffer) {
     this.#bytes = new Uint8Array(memory, DEFINITIONS_OFFSET, DEFINITIONS_BYTES);
     this.#words = new Uint32Array(memory, DEFINITIONS_OFFSET, DEFINITIONS_BYTES / 4);
   }
 
-  /** A new item is about to be packed. */
+  /** A new item is about to be packed, and none is being packed. */
   begin(): void {
-    this.#promised = 0;
+    this.#promisedBytes = 0;
+    this.#promisedLists = 0;
   }
 
-  /** Whether there is room for one more; if so it is kept until begin(). */
+  /** Whether there is room for one more; if so it is kept until begin(). The last id is never given: msgpackr would no longer ask. */
   hasRoomFor(keys: readonly string[]): boolean {
+    if (this.#published + this.#promisedLists >= DEFINITION_IDS_MAX - 1) return false;
     const bytes = entryBytes(keys.map(prefixOf));
-    if (this.#end + this.#promised + bytes > DEFINITIONS_BYTES) return false;
-    this.#promised += bytes;
+    if (bytes > ENTRY_BYTES_MAX || this.#end + this.#promisedBytes + bytes > DEFINITIONS_BYTES) return false;
+    this.#promisedBytes += bytes;
+    this.#promisedLists += 1;
     return true;
   }
 
-  /** Writes the entries of all lists that are not there yet. */
-  publish(lists: readonly (readonly string[])[]): void {
-    for (; this.#published < lists.length; this.#published += 1) {
+  /** Writes the entries of the first `count` lists that are not there yet. */
+  publish(lists: readonly (readonly string[])[], count: number): void {
+    for (; this.#published < count; this.#published += 1) {
       const prefixes = (lists[this.#published] ?? []).map(prefixOf);
-      this.#words[this.#published] = this.#end;
+      const bytes = entryBytes(prefixes);
+      assert(this.#end + bytes <= DEFINITIONS_BYTES, 'a definition has room that was promised');
       this.#write(this.#end, prefixes);
-      this.#end += entryBytes(prefixes);
+      this.#words[this.#published] = this.#end;
+      this.#end += bytes;
     }
-    this.#promised = 0;
+    this.begin();
   }
 
   #write(entry: number, prefixes: readonly Buffer[]): void {

@@ -7,25 +7,17 @@
  */
 import { Packr, REUSE_BUFFER_MODE } from 'msgpackr/pack';
 import { LastwordError } from '../errors.js';
-import { DEFINITION_IDS_MAX, Definitions } from './definitions.js';
-import { isCyclic, needsNormalising, normalise } from './normalise.js';
-
-/** What the declarations of msgpackr leave out. */
-interface PackrState {
-  position: number;
-  readonly offset: number;
-  useBuffer(buffer: Uint8Array): void;
-  pack(value: unknown, mode?: number): Buffer;
-}
+import { isCyclic } from './cycles.js';
+import { Definitions } from './definitions.js';
+import { normalise } from './normalise.js';
+import { createBoundedCopy, createPackr, type PackrState } from './packr.js';
+import { Refusal, KEY_OF_MSGPACKR, TOO_LARGE, isStackOverflow } from './refusals.js';
 
 /** A position that no pack leaves behind: buffers beyond 1 GiB are not kept. */
 const IDLE_POSITION = 0x7fff_ff01;
 const IDLE = Buffer.allocUnsafeSlow(8192);
-const SCRATCH_BYTES = 8192;
-
-/** Thrown through msgpackr and caught here: the item needs another way. */
-const NEEDS_NORMALISING = Symbol('needs normalising');
-const TOO_LARGE = Symbol('too large');
+/** A buffer with less room than this is not packed into: msgpackr would begin another one, as large as all of it. */
+const ROOM_MIN = 0x1000;
 
 export interface EncoderOptions {
   /** Largest encoded item, bytes. */
@@ -46,29 +38,9 @@ export class Encoder {
 
   constructor({ itemBytesMax, memory }: EncoderOptions) {
     this.#itemBytesMax = itemBytesMax;
-    const definitions = new Definitions(memory);
-    this.#definitions = definitions;
-    const options = {
-      structures: [],
-      maxSharedStructures: DEFINITION_IDS_MAX,
-      maxOwnStructures: 32,
-      moreTypes: true,
-      useBigIntExtension: true,
-      // Called once for each object that is written by its own members.
-      useRecords: (object: object): boolean => {
-        if (object.constructor !== Object && needsNormalising(object)) throw NEEDS_NORMALISING; // eslint-disable-line @typescript-eslint/only-throw-error -- caught here, never seen
-        return true;
-      },
-      shouldShareStructure: (keys: string[]): boolean => definitions.hasRoomFor(keys),
-      // Called once the item is packed: definitions of an item that could not be packed are never published.
-      saveStructures: (lists: { sharedLength?: number } & string[][]): boolean => {
-        definitions.publish(lists.slice(0, lists.sharedLength ?? 0));
-        return true;
-      },
-    };
-    this.#packr = new Packr(options as unknown as ConstructorParameters<typeof Packr>[0]) as unknown as PackrState;
-    Object.assign(this.#packr, { writeFunction: () => { throw NEEDS_NORMALISING; } }); // eslint-disable-line @typescript-eslint/only-throw-error -- caught here, never seen
-    this.#boundedCopy = this.#makeBoundedCopy();
+    this.#definitions = new Definitions(memory);
+    this.#packr = createPackr(this.#definitions);
+    this.#boundedCopy = createBoundedCopy(this.#packr, itemBytesMax);
   }
 
   /** True while an item is being packed: a toJSON() or a getter of it has called back. */
@@ -81,42 +53,52 @@ export class Encoder {
    * is in `spilled`. @throws LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE
    */
   encodeInto(item: object, window: Buffer<ArrayBufferLike>, offset: number): number {
-    if (!this.#isFree()) {
+    if (window.byteLength - offset < ROOM_MIN || !this.#isFree()) {
       this.spilled = this.encode(item);
       return -1;
     }
     const packed = this.#pack(item, window, offset);
-    const bytes = this.#packr.offset - (packed.buffer === window.buffer ? offset : 0);
-    if (bytes > this.#itemBytesMax) throw this.#tooLarge(bytes);
-    if (packed.buffer === window.buffer) return bytes;
-    this.spilled = payloadIn(packed, bytes);
+    if (packed.buffer === window.buffer) return this.#checked(window, offset, this.#packr.offset - offset);
+    const bytes = this.#checked(packed, 0, this.#packr.offset);
+    this.spilled = new Uint8Array(packed.buffer, packed.byteOffset, bytes);
     return -1;
   }
 
   /**
-   * Packs the item into memory of its own, which is not used again. Members whose toJSON() msgpackr does not call may
-   * have it called twice. @throws LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE
+   * Packs the item into memory of its own, which is not used again. An item that msgpackr would not write as JSON has it
+   * is packed in two steps, and then a toJSON() or a getter of it may be called twice.
+   * @throws LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE
    */
   encode(item: object): Uint8Array {
-    if (this.#isFree()) {
-      const packed = this.#pack(item, Buffer.allocUnsafeSlow(SCRATCH_BYTES), 0);
-      const bytes = this.#packr.offset;
-      if (bytes > this.#itemBytesMax) throw this.#tooLarge(bytes);
-      return payloadIn(packed, bytes);
+    if (!this.#isFree()) return this.encodePlain(item);
+    const packed = this.#pack(item, Buffer.allocUnsafeSlow(IDLE.byteLength), 0);
+    return new Uint8Array(packed.buffer, packed.byteOffset, this.#checked(packed, 0, this.#packr.offset));
+  }
+
+  /**
+   * Packs the item the slow way: made plain first, its depth checked, no definitions. So also while somebody else is
+   * packing and comes back to its buffer: msgpackr packs into one of its own then, whose growth nothing else bounds, and
+   * calls nothing of the host's. @throws LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE
+   */
+  encodePlain(item: object): Uint8Array {
+    this.#packing += 1;
+    let packed: Buffer;
+    try {
+      packed = this.#packr.pack(normalise(item, this.#itemBytesMax));
+    } catch (error) {
+      throw this.#refusal(item, error);
+    } finally {
+      this.#packing -= 1;
     }
-    // Somebody is packing, and comes back to its buffer: msgpackr packs into one of its own, whose growth nothing bounds.
-    if (isCyclic(item)) throw itemInvalid('is cyclic');
-    const packed = this.#guarded(item, (value) => this.#packr.pack(value));
-    if (packed.byteLength > this.#itemBytesMax) throw this.#tooLarge(packed.byteLength);
+    this.#checked(packed, 0, packed.byteLength);
     return packed;
   }
 
   /** Whether msgpackr is ours to give a buffer to: nobody is packing. */
   #isFree(): boolean {
-    if (this.#packing > 0) return false;
     const { position } = this.#packr;
     if (position === IDLE_POSITION) return true;
-    // A pack within a pack leaves the position where it was; one that is not moves it, twice.
+    // A pack within a pack leaves the position where it was; one that is not moves it, at the second time at the latest.
     this.#probe.pack(0);
     if (this.#packr.position !== position) return true;
     this.#probe.pack(0);
@@ -125,62 +107,60 @@ export class Encoder {
 
   #pack(item: object, target: Buffer<ArrayBufferLike>, offset: number): Buffer {
     if (target.copy !== this.#boundedCopy) target.copy = this.#boundedCopy;
-    try {
-      return this.#guarded(item, (value) => {
-        this.#packr.useBuffer(target);
-        this.#packr.position = offset;
-        return this.#packr.pack(value, REUSE_BUFFER_MODE);
-      });
-    } finally {
-      this.#packr.useBuffer(IDLE);
-      this.#packr.position = IDLE_POSITION;
-    }
-  }
-
-  #guarded(item: object, pack: (value: object) => Buffer): Buffer {
-    this.#packing += 1;
     this.#definitions.begin();
+    this.#packing += 1;
     try {
-      return pack(item);
+      return this.#packInto(item, target, offset);
     } catch (error) {
-      if (error !== NEEDS_NORMALISING) throw this.#refusal(item, error);
-      try {
-        return pack(normalise(item));
-      } catch (second) {
-        throw this.#refusal(item, second);
-      }
+      return this.#packNormalised(item, target, offset, error);
     } finally {
       this.#packing -= 1;
     }
   }
 
-  #refusal(item: object, error: unknown): LastwordError {
-    if (error === TOO_LARGE) return isCyclic(item) ? itemInvalid('is cyclic') : this.#tooLarge(undefined);
-    if (error instanceof RangeError) return itemInvalid('is cyclic, or nested too deep', error);
-    if (error instanceof LastwordError && error.code === 'LASTWORD_ITEM_INVALID') return error;
-    return itemInvalid('cannot be packed: a member is no JSON, or throws', error);
+  #packInto(item: object, target: Buffer<ArrayBufferLike>, offset: number): Buffer {
+    const packr = this.#packr;
+    try {
+      packr.useBuffer(target);
+      packr.position = offset;
+      return packr.pack(item, REUSE_BUFFER_MODE);
+    } finally {
+      packr.useBuffer(IDLE);
+      packr.position = IDLE_POSITION;
+    }
   }
 
-  #tooLarge(bytes: number | undefined): LastwordError {
+  /** After the usual way has failed, for whatever reason but size and depth. */
+  #packNormalised(item: object, target: Buffer<ArrayBufferLike>, offset: number, error: unknown): Buffer {
+    if (error === TOO_LARGE || isStackOverflow(error)) throw this.#refusal(item, error);
+    // Made anew from what is shared: one of its nodes is not what msgpackr takes it for.
+    if (error === KEY_OF_MSGPACKR) this.#packr.structures.transitions = null;
+    try {
+      return this.#packInto(normalise(item, this.#itemBytesMax), target, offset);
+    } catch (second) {
+      throw this.#refusal(item, second);
+    }
+  }
+
+  /** The bytes, if they are the members of an object and not too many. */
+  #checked(packed: Uint8Array, offset: number, bytes: number): number {
+    if (bytes > this.#itemBytesMax) throw this.#tooLarge(bytes);
+    const lead = packed[offset] ?? 0;
+    if ((lead >= 0x40 && lead < 0x90) || lead === 0xde || lead === 0xdf) return bytes;
+    if ((lead === 0xd4 || lead === 0xd5) && packed[offset + 1] === 0x72) return bytes;
+    throw itemInvalid('is no object with members');
+  }
+
+  #refusal(item: object, error: unknown): LastwordError {
+    if (error === TOO_LARGE) return isCyclic(item) ? itemInvalid('is cyclic') : this.#tooLarge();
+    if (isStackOverflow(error)) return itemInvalid('is cyclic, or nested too deep', error);
+    return error instanceof Refusal ? itemInvalid(error.message) : itemInvalid('cannot be packed: a member throws, or is no JSON', error);
+  }
+
+  #tooLarge(bytes?: number): LastwordError {
     const itemBytesMax = this.#itemBytesMax;
     return new LastwordError('LASTWORD_ITEM_TOO_LARGE', `the item takes ${bytes ?? 'more'} bytes; itemBytesMax is ${itemBytesMax}`, { itemBytesMax });
   }
-
-  /** msgpackr calls copy() on a buffer that has become too small: the one place where the growth of an item can be bounded. */
-  #makeBoundedCopy(): Buffer['copy'] {
-    const packr = this.#packr;
-    const itemBytesMax = this.#itemBytesMax;
-    return function boundedCopy(this: Buffer, target: Uint8Array, targetStart?: number, sourceStart = 0, sourceEnd?: number): number {
-      if (packr.position - sourceStart > itemBytesMax) throw TOO_LARGE; // eslint-disable-line @typescript-eslint/only-throw-error -- caught here, never seen
-      (target as Buffer).copy = boundedCopy;
-      return Buffer.prototype.copy.call(this, target, targetStart, sourceStart, sourceEnd);
-    };
-  }
-}
-
-/** The payload at the start of what pack() returned: the buffer itself, or already the part in use. */
-function payloadIn(packed: Buffer, bytes: number): Uint8Array {
-  return new Uint8Array(packed.buffer, packed.byteOffset, bytes);
 }
 
 function itemInvalid(reason: string, cause?: unknown): LastwordError {

@@ -100,7 +100,7 @@ export class ItemProducer {
 
   /** An item as the ring would hold it, for a command that carries one. */
   encode(item: object): Uint8Array {
-    return this.#encoder.encode(item);
+    return this.#encoder.encodePlain(item);
   }
 
   /** Bytes that wait for the writer. */

@@ -1,76 +1,97 @@
 /**
  * Items that msgpackr would not store as JSON.stringify does: function-valued members (and so an own toJSON of a plain
- * object), boxed primitives, subclasses of Map. They are rare, so they are turned into plain values here, away from the
- * usual path.
+ * object), boxed primitives, subclasses of Map, keys that are names of Object.prototype. They are rare, so they are turned
+ * into plain values here, away from the usual path: Maps for objects, which msgpackr takes as they are.
  */
-import { LastwordError } from '../errors.js';
+import { types } from 'node:util';
+import { Refusal, TOO_LARGE } from './refusals.js';
 
+/** Levels of nesting that an item may have; it is one itself. */
 export const DEPTH_MAX = 1000;
+/** An object takes more memory here than bytes when packed. */
+const CONTAINERS_MAX = 2 ** 20;
 
-const BOXED = [String, Number, Boolean, BigInt] as const;
+/** What the transcoder writes for a key that has no text. */
+const OBJECT_KEY = '[object]';
 
-/** Whether msgpackr would write the object's own members where JSON has something else. */
-export function needsNormalising(object: object): boolean {
-  return object instanceof Map || BOXED.some((type) => object instanceof type);
+const OWN_TO_JSON: readonly unknown[] = [Date.prototype.toJSON, Buffer.prototype.toJSON];
+
+/**
+ * The item as plain values: toJSON() applied as JSON.stringify does, functions left out.
+ * @throws Refusal, TOO_LARGE, and what a getter or a toJSON() throws
+ */
+export function normalise(item: object, bytesMax: number): object {
+  const plain = new Normaliser(bytesMax).plain(item, '', 1);
+  if (typeof plain !== 'object' || plain === null) throw new Refusal('is no object with members');
+  return plain;
 }
 
-/** The item as plain values: toJSON() applied as JSON.stringify does, functions left out. @throws LASTWORD_ITEM_INVALID: too deep or cyclic */
-export function normalise(item: object): object {
-  return plain(item, '', 0) as object;
-}
+class Normaliser {
+  /** Bytes that may still come, each value taking one at least. */
+  #bytesLeft: number;
+  #containersLeft = CONTAINERS_MAX;
 
-function plain(value: unknown, key: string, depth: number): unknown {
-  if (typeof value === 'function') return jsonOf(value, key) === value ? undefined : plain(jsonOf(value, key), key, depth);
-  if (typeof value !== 'object' || value === null) return value;
-  if (depth >= DEPTH_MAX) throw new LastwordError('LASTWORD_ITEM_INVALID', `the item is cyclic, or nested more than ${DEPTH_MAX} levels deep`);
-  const json = keepsItsForm(value) ? value : jsonOf(value, key);
-  if (json !== value) return plain(json, key, depth);
-  if (BOXED.some((type) => value instanceof type)) return value.valueOf();
-  if (Array.isArray(value)) return Array.from(value, (entry: unknown, index) => plain(entry, String(index), depth + 1));
-  if (value instanceof Map) {
-    return new Map([...value].map(([name, entry]: [unknown, unknown]) => [plain(name, '', depth + 1), plain(entry, String(name), depth + 1)]));
+  constructor(bytesMax: number) {
+    this.#bytesLeft = bytesMax;
   }
-  if (value instanceof Set) return new Set([...value].map((entry: unknown) => plain(entry, '', depth + 1)));
-  if (keepsItsForm(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, plain(entry, name, depth + 1)]));
-}
 
-/** Has an encoding of its own, whatever its toJSON() says. */
-function keepsItsForm(value: object): boolean {
-  return value instanceof Date || value instanceof Error || value instanceof RegExp || value instanceof ArrayBuffer || ArrayBuffer.isView(value);
-}
+  plain(given: unknown, key: string, level: number): unknown {
+    const value = jsonOf(given, key);
+    this.#take(typeof value === 'string' ? value.length : 1);
+    if (typeof value === 'function') return undefined;
+    if (typeof value === 'symbol') throw new Refusal('has a symbol for a value');
+    if (typeof value !== 'object' || value === null) return value;
+    if (types.isBoxedPrimitive(value)) return unboxed(value);
+    if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    if (value instanceof ArrayBuffer) return Buffer.from(value);
+    if (value instanceof Date) return value;
+    if (level > DEPTH_MAX) throw new Refusal(`is cyclic, or nested more than ${DEPTH_MAX} levels deep`);
+    this.#containersLeft -= 1;
+    if (this.#containersLeft < 0) throw TOO_LARGE;
+    if (Array.isArray(value)) return Array.from(value as unknown[], (entry, index) => this.plain(entry, String(index), level + 1));
+    if (value instanceof Set) return Array.from(value as Set<unknown>, (entry) => this.plain(entry, '', level + 1));
+    if (value instanceof Error) return this.#plainObject({ name: value.name, message: value.message }, level);
+    if (value instanceof RegExp) return new Map();
+    // A subclass of Map is an object of its own members for JSON; a Map itself is one of its entries here.
+    return value.constructor === Map ? this.#plainMap(value as Map<unknown, unknown>, level) : this.#plainObject(value, level);
+  }
 
-function jsonOf(value: object, key: string): unknown {
-  const { toJSON } = value as { toJSON?: unknown };
-  return typeof toJSON === 'function' ? (toJSON as (this: object, key: string) => unknown).call(value, key) : value;
-}
-
-/** Whether the item refers to itself. Looks at data members only: a getter is never called. */
-export function isCyclic(item: object): boolean {
-  const done = new Set<object>();
-  const path = new Set<object>();
-  const stack: { object: object; members: object[] }[] = [{ object: item, members: membersOf(item) }];
-  path.add(item);
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const next = top.members.pop();
-    if (next === undefined) {
-      path.delete(top.object);
-      done.add(top.object);
-      stack.pop();
-    } else if (path.has(next)) {
-      return true;
-    } else if (!done.has(next)) {
-      path.add(next);
-      stack.push({ object: next, members: membersOf(next) });
+  #plainMap(map: Map<unknown, unknown>, level: number): Map<unknown, unknown> {
+    const plain = new Map<unknown, unknown>();
+    for (const [name, entry] of map) {
+      const key = typeof name === 'object' ? this.plain(name, '', level + 1) : name;
+      plain.set(typeof key === 'function' ? OBJECT_KEY : key, this.plain(entry, typeof name === 'string' ? name : '', level + 1));
     }
+    return plain;
   }
-  return false;
+
+  #plainObject(object: object, level: number): Map<string, unknown> {
+    const plain = new Map<string, unknown>();
+    for (const name of Object.keys(object)) {
+      this.#take(name.length);
+      const value = this.plain((object as Record<string, unknown>)[name], name, level + 1);
+      if (value !== undefined) plain.set(name, value);
+    }
+    return plain;
+  }
+
+  #take(bytes: number): void {
+    this.#bytesLeft -= bytes;
+    if (this.#bytesLeft < 0) throw TOO_LARGE;
+  }
 }
 
-function membersOf(object: object): object[] {
-  if (ArrayBuffer.isView(object)) return [];
-  const values = object instanceof Map ? [...object.keys(), ...object.values()] as unknown[]
-    : object instanceof Set ? [...object] as unknown[]
-    : Object.values(Object.getOwnPropertyDescriptors(object)).map((descriptor) => descriptor.value as unknown);
-  return values.filter((value) => typeof value === 'object' && value !== null);
+function unboxed(value: object): unknown {
+  if (types.isNumberObject(value)) return Number(value);
+  if (types.isStringObject(value)) return String(value);
+  if (types.isSymbolObject(value)) return new Map();
+  return value.valueOf();
+}
+
+/** What the value's toJSON() makes of it, where it has one that is not a built-in's. */
+function jsonOf(value: unknown, key: string): unknown {
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return value;
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON !== 'function' || OWN_TO_JSON.includes(toJSON)) return value;
+  return (toJSON as (this: object, key: string) => unknown).call(value, key);
 }
