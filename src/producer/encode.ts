@@ -130,9 +130,9 @@ export class Encoder {
     }
   }
 
-  /** After the usual way has failed, for whatever reason but size and depth. */
+  /** After the usual way has failed, for whatever reason but size. What is too deep or cyclic is found out here. */
   #packNormalised(item: object, target: Buffer<ArrayBufferLike>, offset: number, error: unknown): Buffer {
-    if (error === TOO_LARGE || isStackOverflow(error)) throw this.#refusal(item, error);
+    if (error === TOO_LARGE) throw this.#refusal(item, error);
     // Made anew from what is shared: one of its nodes is not what msgpackr takes it for.
     if (error === KEY_OF_MSGPACKR) this.#packr.structures.transitions = null;
     try {

@@ -20,10 +20,10 @@ const OWN_TO_JSON: readonly unknown[] = [Date.prototype.toJSON, Buffer.prototype
  * The item as plain values: toJSON() applied as JSON.stringify does, functions left out.
  * @throws Refusal, TOO_LARGE, and what a getter or a toJSON() throws
  */
-export function normalise(item: object, bytesMax: number): object {
+export function normalise(item: object, bytesMax: number): Map<unknown, unknown> {
   const plain = new Normaliser(bytesMax).plain(item, '', 1);
-  if (typeof plain !== 'object' || plain === null) throw new Refusal('is no object with members');
-  return plain;
+  if (plain instanceof Map && !types.isNativeError(item) && !types.isRegExp(item)) return plain;
+  throw new Refusal('is no object with members');
 }
 
 class Normaliser {
