@@ -2,7 +2,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'worker/transcode/assembly/', 'node_modules']),
+  globalIgnores(['dist/', 'worker/transcode/assembly/', 'node_modules', 'test/support/contract.d.ts']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts', '**/*.mjs'],
@@ -10,7 +10,7 @@ export default defineConfig(
     rules: {
       eqeqeq: 'error',
       'no-var': 'error',
-      'prefer-const': 'error',
+      'prefer-const': ['error', { ignoreReadBeforeAssign: true }],
       'no-constant-binary-expression': 'error',
       'no-debugger': 'error',
       'no-unsafe-finally': 'error',
@@ -30,7 +30,12 @@ export default defineConfig(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       // An interface may ask for a promise where one form of it has nothing to wait for.
       '@typescript-eslint/require-await': 'off',
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      // Functions of node:fs and methods of an interface are passed on as they are.
+      '@typescript-eslint/unbound-method': 'off',
+      // What was caught is thrown or rejected with again.
+      '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true }],
+      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
     },
   },
   {

@@ -6,8 +6,8 @@ import { appendTable, runAppend, type AppendResult } from './scenarios/append.js
 import { runSustained, sustainedTable, type SustainedResult } from './scenarios/sustained.js';
 
 const SCENARIOS = ['append', 'sustained'] as const;
-const QUICK = { appendRounds: 40, repetitions: 3 } as const;
-const FULL = { appendRounds: 150, repetitions: 7 } as const;
+const QUICK = { appendRounds: 80, repetitions: 3 } as const;
+const FULL = { appendRounds: 300, repetitions: 7 } as const;
 
 const USAGE = `npm run bench -- [--quick] [--only <${SCENARIOS.join('|')}>] [--seed <number>] [--json <file>]
   --quick   fewer rounds; less than two minutes
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
     print(appendTable(results.append));
   }
   if (scenarios.includes('sustained')) {
-    print(`\nSustained until write() has returned for the last item (medians of ${repetitions} interleaved runs)\n`);
+    print(`\nSustained until write() has returned for the last item (medians of ${repetitions} interleaved runs, after two to warm up)\n`);
     results.sustained = await runSustained(repetitions, seed, (result) => print(`\n${sustainedTable(result)}`));
   }
   if (options.json !== undefined) {

@@ -21,7 +21,7 @@ export function threadIdOf(options: CreateThreadOptions): ThreadId {
 
 /** What the writer needs to publish the header. @throws LASTWORD_INVALID_OPTION, LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE */
 export function createCommand(
-  options: ResolvedOptions, id: ThreadId, meta: Record<string, unknown>, timestampMs: number, encode: (item: object) => Uint8Array,
+  options: ResolvedOptions, id: ThreadId, meta: unknown, timestampMs: number, encode: (item: object) => Uint8Array,
 ): Omit<CreateThreadCommand, 'slot' | 'incarnation'> {
   assertMeta(meta);
   const payload = { id, timestamp: new Date(timestampMs).toISOString(), ...redacted(options, id, meta), history_mode: 'paginated' };

@@ -49,6 +49,11 @@ export class LastwordError<C extends LastwordErrorCode = LastwordErrorCode> exte
   }
 }
 
+/** Narrower than instanceof, which leaves the code open. */
+export function isLastwordError(error: unknown): error is LastwordError {
+  return error instanceof LastwordError;
+}
+
 /** What crosses a port in place of an error: structured clone drops `code`, Comlink drops `cause` and the class too. */
 export interface WireError {
   readonly code: LastwordErrorCode;
@@ -65,7 +70,7 @@ interface WireCause {
 
 /** The wire form of anything thrown. A foreign error takes `code` and becomes the cause. */
 export function toWireError(error: unknown, code: LastwordErrorCode): WireError {
-  if (error instanceof LastwordError) {
+  if (isLastwordError(error)) {
     return {
       code: error.code,
       message: error.message.slice(0, -` [${error.code}]`.length),

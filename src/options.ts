@@ -46,8 +46,9 @@ interface Limit { readonly default: number; readonly min: number; readonly max: 
 /** Every number a host may set: default, least, most. Bytes or milliseconds, as the name says. */
 export const LIMITS = {
   ringBytes: { default: 8 * MIB, min: 64 * KIB, max: 1024 * MIB },
-  overflowBytes: { default: 128 * MIB, min: 64 * KIB, max: 1024 * MIB },
-  itemBytesMax: { default: 64 * MIB, min: KIB, max: 1024 * MIB },
+  // More, and the arena's capacity were 2^31: differences of positions would not fit into a word.
+  overflowBytes: { default: 128 * MIB, min: 64 * KIB, max: 512 * MIB },
+  itemBytesMax: { default: 64 * MIB, min: KIB, max: 512 * MIB },
   fullTimeoutMs: { default: 1000, min: 0, max: 3_600_000 },
   syncIntervalMs: { default: 1000, min: 0, max: 86_400_000 },
   unsyncedBytes: { default: 64 * MIB, min: 64 * KIB, max: 16 * 1024 * MIB },

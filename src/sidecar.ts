@@ -1,15 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { WriterHandle } from './control/writer-handle.js';
 import type { WriterEvent } from './control/protocol.js';
-import { compileTranscoder } from './control/transcoder-module.js';
-import { fromWireError, LastwordError } from './errors.js';
+import { fromWireError, isLastwordError, LastwordError } from './errors.js';
 import { createLog, type Log } from './log.js';
 import { DIRECTORY_ALLOWED, durabilityOption, invalidOption, resolveOptions, timeout, type ResolvedOptions, type SidecarOptions } from './options.js';
+import { compileTranscoder, depthOver } from './producer/depth.js';
 import { Encoder } from './producer/encode.js';
 import { ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
 import { markWriterExited, requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
-import { HISTOGRAM_WORDS, PRODUCER_SCRATCH_OFFSET } from './ring/layout.js';
+import { HISTOGRAM_WORDS } from './ring/layout.js';
 import { createProducerWasmMemory, createSidecarMemory, viewProducerMemory, type ProducerMemory, type SidecarMemory } from './ring/memory.js';
 import { moveState, seal } from './ring/slots.js';
 import { recordLatency } from './ring/figures.js';
@@ -18,7 +18,6 @@ import { createCommand, threadIdOf } from './create-thread.js';
 import { RolloutThread } from './thread.js';
 import type { ThreadHost } from './thread-host.js';
 import { SlotTable } from './slot-table.js';
-import { createTranscoder } from '../worker/transcode/transcoder.js';
 import type {
   CloseOptions, CreateThreadOptions, FlushOptions, LiveThread, Receipt, RolloutItem, Sidecar, SidecarCloseReceipt, SidecarEvents,
   SidecarState, SidecarStats, Thread, ThreadId,
@@ -38,9 +37,7 @@ export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
   const wasmMemory = createProducerWasmMemory(ringBytes, overflowBytes);
   const ring = viewProducerMemory(wasmMemory.buffer, ringBytes, overflowBytes);
   const encoder = new Encoder({ itemBytesMax: resolved.itemBytesMax, memory: ring.buffer });
-  const reader = createTranscoder(transcoder, wasmMemory, PRODUCER_SCRATCH_OFFSET);
-  const depth = (payloadOffset: number, payloadBytes: number): number => reader.depth(payloadOffset, payloadBytes);
-  const producer = new ItemProducer(ring, memory, encoder, { ...resolved, depth });
+  const producer = new ItemProducer(ring, memory, encoder, { ...resolved, depth: depthOver(transcoder, wasmMemory) });
   const sidecar = new OpenSidecar(resolved, memory, ring, producer);
   const data = {
     sidecar: memory.buffer, ring: { memory: wasmMemory, ringBytes, overflowBytes }, transcoder, openFilesMax, syncIntervalMs, unsyncedBytes,
@@ -93,7 +90,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
       await this.writer.call('openDirectory', closeTimeoutMs, (control) => control.openDirectory(directory));
     } catch (error) {
       await this.writer.end(closeTimeoutMs);
-      const isRefused = error instanceof LastwordError && error.code === 'LASTWORD_INVALID_OPTION';
+      const isRefused = isLastwordError(error) && error.code === 'LASTWORD_INVALID_OPTION';
       throw isRefused ? invalidOption('directory', directory, DIRECTORY_ALLOWED, error.cause) : error;
     }
   }
@@ -120,7 +117,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
     this.#creating.add(creating);
     try {
       // The item's type is the caller's word for what it appends; the handle takes any.
-      return (await creating) as unknown as Thread<I>;
+      return await creating;
     } finally {
       this.#creating.delete(creating);
     }
@@ -131,7 +128,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
     const id = threadIdOf(options);
     if (this.#threads.has(id)) throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${id} is open`, { threadId: id });
     const timestampMs = Date.now();
-    const command = createCommand(this.options, id, options.meta ?? {}, timestampMs, (item) => this.producer.encode(item));
+    const command = createCommand(this.options, id, options.meta === undefined ? {} : options.meta, timestampMs, (item) => this.producer.encode(item));
     const place = this.#slots.take(command.base);
     const thread = new RolloutThread(this, { id, path: command.path, ...place });
     // Known from here on, so that a second create of the same id is refused while this one is under way.
@@ -250,7 +247,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
     }, (error: unknown) => {
       // A ring that does not drain in time is seen by the append that then finds it full; the next look waits again.
       this.#isDrainAwaited = false;
-      this.log.debug({ code: error instanceof LastwordError ? error.code : undefined }, 'no drain event: the wait for room ended');
+      this.log.debug({ code: isLastwordError(error) ? error.code : undefined }, 'no drain event: the wait for room ended');
     });
   }
 
@@ -282,7 +279,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
 
 /** One error for all threads whose drain was not acknowledged, each named; any other failure as it is. */
 function incompleteClose(failures: readonly unknown[]): unknown {
-  const errors = failures.filter((failure) => failure instanceof LastwordError);
+  const errors = failures.filter((failure) => isLastwordError(failure));
   const unwritten = errors.flatMap((error) => error.context.unwritten ?? []);
   if (errors.length < failures.length || unwritten.length === 0) return failures[0];
   return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `${unwritten.length} threads have items that were not acknowledged`, { unwritten },

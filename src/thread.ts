@@ -1,4 +1,4 @@
-import { LastwordError } from './errors.js';
+import { isLastwordError, LastwordError } from './errors.js';
 import { checkItem, itemInvalid } from './item-check.js';
 import { durabilityOption, timeout } from './options.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
@@ -69,16 +69,26 @@ export class RolloutThread implements Thread {
 
   append(item: RolloutItem): number {
     if (this.#isSealed) return this.#countLate(1);
-    const count = this.#named(() => this.#host.producer.append(this.slot, this.incarnation, this.#checked(item)));
-    return count === SEALED_COUNT ? this.#countLate(1) : this.base + count;
+    const { options, producer } = this.#host;
+    try {
+      const count = producer.append(this.slot, this.incarnation, checkItem(item, this.id, options.redact));
+      return count === SEALED_COUNT ? this.#countLate(1) : this.base + count;
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   appendAll(items: readonly RolloutItem[]): number {
     if (!Array.isArray(items)) throw itemInvalid(this.id, 'list is not an array');
     if (this.#isSealed) return this.#countLate(items.length);
-    const checked = items.map((item) => this.#checked(item));
-    const count = this.#named(() => this.#host.producer.appendAll(this.slot, this.incarnation, checked));
-    return count === SEALED_COUNT ? this.#countLate(items.length) : this.base + count;
+    const { options, producer } = this.#host;
+    try {
+      const checked = items.map((item: RolloutItem) => checkItem(item, this.id, options.redact));
+      const count = producer.appendAll(this.slot, this.incarnation, checked);
+      return count === SEALED_COUNT ? this.#countLate(items.length) : this.base + count;
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   flush(options: FlushOptions = {}): Promise<Receipt> {
@@ -139,18 +149,10 @@ export class RolloutThread implements Thread {
     return count < 0 ? 0 : this.base + count;
   }
 
-  #checked(item: RolloutItem): object {
-    return checkItem(item, this.id, this.#host.options.redact);
-  }
-
   /** Adds the thread to what the producer, which knows slots only, throws. */
-  #named<T>(act: () => T): T {
-    try {
-      return act();
-    } catch (error) {
-      if (error instanceof LastwordError) error.context.threadId ??= this.id;
-      throw error;
-    }
+  #named(error: unknown): unknown {
+    if (isLastwordError(error)) error.context.threadId ??= this.id;
+    return error;
   }
 
   #countLate(items: number): typeof LATE {
@@ -217,7 +219,7 @@ export class RolloutThread implements Thread {
       const reply = await writer.call('drainThread', left(deadline), (control) => control.drainThread(thread));
       acknowledged = this.base + reply.written;
     } catch (error) {
-      if (!(error instanceof LastwordError)) throw error;
+      if (!isLastwordError(error)) throw error;
       if (error.code !== 'LASTWORD_TIMEOUT') throw this.#failureFrom(error);
       throw this.#incomplete(this.written, error);
     }

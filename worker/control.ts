@@ -82,7 +82,8 @@ export class Control implements WriterControl {
   }
 
   shutdown(): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => {
+    return answer('LASTWORD_WRITE_FAILED', async () => {
+      await this.#parts.syncs.stop();
       this.#parts.files.closeAll();
       this.#parts.stop();
       return undefined;

@@ -10,8 +10,11 @@ import { Control, serve } from './control.js';
 import { FileTable } from './file-table.js';
 import { nodeFsOps, systemClock, systemRng, watched } from './fs-ops.js';
 import { SyncScheduler } from './sync.js';
-import { createTranscoder } from './transcode/transcoder.js';
+import { Transcoder } from './transcode/transcoder.js';
 import { Writer } from './writer.js';
+
+/** Empty looks before the writer parks: waking it costs the host more than these cost the writer. */
+const EMPTY_LOOKS_MAX = 20;
 
 const data = workerData as WriterData;
 const sidecar = viewSidecarMemory(data.sidecar);
@@ -29,7 +32,7 @@ let isStopped = false;
 const { memory, ringBytes, overflowBytes } = data.ring;
 writer.addRing({
   consumer: createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes)),
-  transcoder: createTranscoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
+  transcoder: new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
 });
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
 const stop = (): void => {
@@ -43,22 +46,28 @@ markWriterExited(sidecar);
 data.control.close();
 parentPort?.close();
 
-/** Keeps its own pace: a bounded pass, then a turn for commands; parks when a look finds nothing. */
+/** Keeps its own pace: a bounded pass, then a turn for commands; parks when some looks in a row find nothing. */
 async function run(): Promise<void> {
+  let emptyLooks = 0;
   while (!isStopped) {
     const generation = writerGeneration(sidecar);
     const requests = syncRequests(sidecar);
     beat(sidecar);
     const frames = writer.pass();
     syncs.step(requests, figureOf(sidecar, 'bytesUnsynced'));
-    if (frames > 0) {
+    emptyLooks = frames > 0 ? 0 : emptyLooks + 1;
+    if (emptyLooks <= EMPTY_LOOKS_MAX) {
       await turn();
       continue;
     }
     const consumers = writer.rings.map((ring) => ring.consumer);
     const wait = park(sidecar, consumers, generation, requests);
-    if (wait === undefined) continue;
+    if (wait === undefined) {
+      await turn();
+      continue;
+    }
     if (wait.async) await wait.value;
     unpark(sidecar);
+    emptyLooks = 0;
   }
 }

@@ -23,7 +23,9 @@ export class SyncScheduler {
   readonly #options: SyncOptions;
   /** Files whose sync is due, in order. */
   readonly #due = new Set<RolloutFile>();
-  #inFlight = 0;
+  /** Syncs under way. */
+  readonly #running = new Set<Promise<void>>();
+  #isStopped = false;
   #requestsSeen = 0;
   #cancelTimer: (() => void) | undefined;
   /** Folders that hold a name that no sync has covered. */
@@ -79,6 +81,13 @@ export class SyncScheduler {
     }
   }
 
+  /** Starts no further sync, and resolves when none is under way. */
+  async stop(): Promise<void> {
+    this.#cancelTimer?.();
+    this.#isStopped = true;
+    await Promise.all([...this.#running]);
+  }
+
   /** The thread is closed; what no sync has covered yet still gets its sync within the interval. */
   released(file: RolloutFile): void {
     file.isReleased = true;
@@ -113,18 +122,26 @@ export class SyncScheduler {
 
   #startDue(): void {
     for (const file of this.#due) {
-      if (this.#inFlight >= SYNCS_AT_ONCE) return;
+      if (this.#isStopped || this.#running.size >= SYNCS_AT_ONCE) return;
       if (file.isSyncing) continue;
       this.#due.delete(file);
-      if (file.failure === undefined) void this.#sync(file);
-      this.#settle(file);
+      if (file.failure === undefined) this.#begin(file);
+      else this.#settle(file);
     }
+  }
+
+  #begin(file: RolloutFile): void {
+    const sync = this.#sync(file).finally(() => {
+      this.#running.delete(sync);
+      this.#settle(file);
+      this.#startDue();
+    });
+    this.#running.add(sync);
   }
 
   /** One sync. What is published is what was written when it started. */
   async #sync(file: RolloutFile): Promise<void> {
     const { clock, files, fs, sidecar } = this.#parts;
-    this.#inFlight += 1;
     file.isSyncing = true;
     const startUs = clock.monotonicUs();
     const written = file.written;
@@ -143,10 +160,7 @@ export class SyncScheduler {
     }
     file.isSyncing = false;
     if (this.#lingering.delete(file)) files.close(file);
-    this.#inFlight -= 1;
     for (const ring of this.#writer.rings) wakeProducer(ring.consumer.memory);
-    this.#settle(file);
-    this.#startDue();
   }
 
   #foldersOf(file: RolloutFile): string[] {

@@ -1,4 +1,4 @@
-import { LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
 import { addFigure, recordLatency, WRITE_HISTOGRAM } from '../src/ring/figures.js';
@@ -146,7 +146,7 @@ export class Writer {
   failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown): void {
     if (file.failure !== undefined) return;
     const { threadId, path, slot, incarnation } = file;
-    const inner = cause instanceof LastwordError ? cause : undefined;
+    const inner = isLastwordError(cause) ? cause : undefined;
     const { errno } = cause as Partial<NodeJS.ErrnoException>;
     const context = { ...inner?.context, threadId, path, ...(errno === undefined ? {} : { errno }) };
     const error = new LastwordError(inner?.code ?? code, `thread ${threadId}: ${message}`, context, { cause });

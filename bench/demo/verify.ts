@@ -34,7 +34,7 @@ export async function verifyFleet(played: readonly Played[], onThread: (done: nu
   };
 }
 
-/** Ordinal 0 is the header that the library wrote; item n has ordinal n + 1. */
+/** Ordinal 0 is the header that the library wrote; item n has ordinal n + 1. The reader may give a duplicate, report it, or both. */
 async function verifyRollout({ path, items, repeat }: Played): Promise<Verdict> {
   const total = items.length * repeat;
   const seen = new Uint8Array(total);
@@ -63,7 +63,7 @@ async function verifyRollout({ path, items, repeat }: Played): Promise<Verdict> 
     if (record.ordinal < last || !isItem(record, item)) changed += 1;
     last = record.ordinal;
   }
-  return { records, lost: total - found, duplicated: duplicated + (damage.get('duplicate') ?? 0), changed, damage };
+  return { records, lost: total - found, duplicated: Math.max(duplicated, damage.get('duplicate') ?? 0), changed, damage };
 }
 
 function isItem(record: RolloutRecord, item: RolloutItem): boolean {

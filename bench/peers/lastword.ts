@@ -2,9 +2,13 @@ import { openSidecar, type RolloutItem, type SidecarOptions, type Thread } from 
 import type { Contender } from './contender.js';
 
 const CREATED_AT_ONCE = 64;
+const NO_SYNCS = { syncIntervalMs: 0, unsyncedBytes: 1 << 30 } as const;
 
-/** The library, driven as its documentation tells a host to: append, and await drained() when needsDrain says so. */
-export function lastword(name: string, options: Omit<SidecarOptions, 'directory'> = {}): Contender {
+/**
+ * The library, driven as its documentation tells a host to: append, and await drained() when needsDrain says so. It syncs
+ * nothing, as no peer does: syncs of one would also slow all others down.
+ */
+export function lastword(name: string, options: Omit<SidecarOptions, 'directory'> = NO_SYNCS): Contender {
   return {
     name,
     async open(directory, count) {

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { nothing, peerPaths, recordLine, type Contender } from './contender.js';
+import { peerPaths, recordLine, type Contender } from './contender.js';
 
 /** Node's default of 16 KiB lets a stream fill with a few lines; this is where it was fastest here. */
 const HIGH_WATER_BYTES = 256 << 10;
 
-/** One stream per thread, honouring 'drain'. Complete when every stream's end() was called back. */
+/** One stream per thread, honouring 'drain'. Complete when a last, empty write() of every stream was called back. */
 export const writeStreams: Contender = {
   name: 'createWriteStream',
   async open(directory, threads) {
@@ -27,11 +27,12 @@ export const writeStreams: Contender = {
       },
       async complete(): Promise<void> {
         await Promise.all(streams.map((stream) => new Promise<void>((resolve, reject) => {
-          stream.once('error', reject);
-          stream.end(resolve);
+          stream.write('', (error) => (error === null || error === undefined ? resolve() : reject(error)));
         })));
       },
-      close: nothing,
+      async close(): Promise<void> {
+        await Promise.all(streams.map((stream) => new Promise<void>((resolve) => { stream.end(resolve); })));
+      },
     };
   },
 };

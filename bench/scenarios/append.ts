@@ -1,21 +1,30 @@
 import { openSidecar, type RolloutItem, type Thread } from 'lastword';
 import { figure, table, whole } from '../format.js';
 import { FIXED_BYTES, FIXED_SIZES, fixedItems, type FixedSize } from '../load/fixed.js';
+import { ShapeSource } from '../load/shapes.js';
 import { recordLine } from '../peers/contender.js';
 import { collectGarbage, median, withDirectory } from './support.js';
 
 const THREADS = 16;
 const POOL_ITEMS = 997;
 const WARM_UP_ROUNDS = 6;
-/** A round's items fit into the ring (8 MiB) several times over, so that no append ever waits for the writer. */
-const ROUND_BYTES_MAX = 2 << 20;
-const ROUND_ITEMS_MAX = 8192;
+/**
+ * A round's items fit into the ring (8 MiB) several times over, so that no append ever waits for the writer. Rounds are
+ * short, so that other work on the machine disturbs some of them and not the median.
+ */
+const ROUND_BYTES_MAX = 1 << 20;
+const ROUND_ITEMS_MAX = 4096;
 
-/** What the cost of append() may be, as a part of JSON.stringify's. For 520 B there is no bound yet. */
-const TARGETS: Readonly<Partial<Record<FixedSize, number>>> = { '116 B': 0.6, '1.1 kB': 0.5, '8.5 kB': 0.35 };
+/** Items of one size, or as they come in real rollouts. */
+type Load = FixedSize | 'mix';
+const LOADS: readonly Load[] = [...FIXED_SIZES, 'mix'];
+const MIX_BYTES = 2000;
+
+/** What the cost of append() may be, as a part of JSON.stringify's. For the others there is no bound yet. */
+const TARGETS: Readonly<Partial<Record<Load, number>>> = { '116 B': 0.6, '1.1 kB': 0.5, '8.5 kB': 0.35 };
 
 export interface AppendResult {
-  readonly size: FixedSize;
+  readonly load: Load;
   readonly appendNs: number;
   readonly stringifyNs: number;
   readonly ratio: number;
@@ -30,16 +39,17 @@ export interface AppendResult {
  */
 export async function runAppend(rounds: number, seed: number): Promise<AppendResult[]> {
   const results: AppendResult[] = [];
-  for (const size of FIXED_SIZES) results.push(await measureSize(size, rounds, seed));
+  for (const load of LOADS) results.push(await measure(load, rounds, seed));
   return results;
 }
 
-function measureSize(size: FixedSize, rounds: number, seed: number): Promise<AppendResult> {
+function measure(load: Load, rounds: number, seed: number): Promise<AppendResult> {
   return withDirectory(async (directory) => {
     await using sidecar = await openSidecar({ directory });
     const threads = await Promise.all(Array.from({ length: THREADS }, () => sidecar.createThread()));
-    const pool = fixedItems(size, POOL_ITEMS, seed);
-    const count = Math.min(ROUND_ITEMS_MAX, Math.floor(ROUND_BYTES_MAX / FIXED_BYTES[size]));
+    const pool = poolOf(load, seed);
+    const bytes = load === 'mix' ? MIX_BYTES : FIXED_BYTES[load];
+    const count = Math.min(ROUND_ITEMS_MAX, Math.floor(ROUND_BYTES_MAX / bytes));
     const measured: AppendResult['rounds'] = [];
     collectGarbage();
     for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
@@ -50,8 +60,14 @@ function measureSize(size: FixedSize, rounds: number, seed: number): Promise<App
     }
     const appendNs = median(measured.map((each) => each.appendNs));
     const stringifyNs = median(measured.map((each) => each.stringifyNs));
-    return { size, appendNs, stringifyNs, ratio: appendNs / stringifyNs, target: TARGETS[size], rounds: measured };
+    return { load, appendNs, stringifyNs, ratio: appendNs / stringifyNs, target: TARGETS[load], rounds: measured };
   });
+}
+
+function poolOf(load: Load, seed: number): RolloutItem[] {
+  if (load !== 'mix') return fixedItems(load, POOL_ITEMS, seed);
+  const source = new ShapeSource(seed);
+  return Array.from({ length: POOL_ITEMS }, () => source.item());
 }
 
 function nsPerItem(count: number, body: () => number): number {
@@ -86,7 +102,7 @@ export function appendTable(results: readonly AppendResult[]): string {
   return table([
     ['item', 'append()', 'JSON.stringify', 'ratio', 'target'],
     ...results.map((result) => [
-      result.size, `${whole(result.appendNs)} ns`, `${whole(result.stringifyNs)} ns`, `${figure(result.ratio)} ×`, verdict(result),
+      result.load, `${whole(result.appendNs)} ns`, `${whole(result.stringifyNs)} ns`, `${figure(result.ratio)} ×`, verdict(result),
     ]),
   ]);
 }

@@ -1,10 +1,9 @@
 import type { RolloutItem } from 'lastword';
-import { bareWrite } from '../peers/bare-write.js';
-import type { Contender } from '../peers/contender.js';
-import { collectGarbage, withDirectory } from './support.js';
-import { verifyFiles } from './verify-files.js';
+import type { Contender, Recording } from '../peers/contender.js';
+import { collectGarbage } from './support.js';
+import { LineVerifier } from './verify-files.js';
 
-/** Who gets how many items, in what order: round robin over all threads, each gets a burst in its turn. */
+/** Who gets how many items in a run, in what order: round robin over all threads, each gets a burst in its turn. */
 export interface FanOut {
   readonly threads: number;
   readonly itemsPerThread: number;
@@ -13,22 +12,61 @@ export interface FanOut {
   readonly pool: readonly RolloutItem[];
 }
 
-const ALIVE_MS = 60_000;
-
 export interface Run { readonly itemsPerSecond: number; readonly megabytesPerSecond: number }
 
-/** Files are open before the clock starts; it stops when write() has returned for the last item. */
-export function runContender(contender: Contender, load: FanOut): Promise<Run> {
-  return withDirectory(async (directory) => {
-    // A peer may wait without keeping the process alive (pino's worker is unreferenced); a host has other work that does.
-    const alive = setInterval(() => undefined, ALIVE_MS);
-    const recording = await contender.open(directory, load.threads);
+// A peer may wait without keeping the process alive (pino's worker is unreferenced); a host has other work that does.
+const ALIVE_MS = 60_000;
+
+/** One contender with its files, which stay open from run to run, as those of a host do. */
+export class Entrant {
+  readonly name: string;
+  readonly #recording: Recording;
+  readonly #load: FanOut;
+  readonly #verifier: LineVerifier;
+  readonly #alive = setInterval(() => undefined, ALIVE_MS);
+  /** Items each thread has. */
+  #recorded = 0;
+
+  private constructor(contender: Contender, recording: Recording, load: FanOut) {
+    this.name = contender.name;
+    this.#recording = recording;
+    this.#load = load;
+    this.#verifier = new LineVerifier(contender.name, recording.paths, recording.headerLines);
+  }
+
+  static async open(contender: Contender, directory: string, load: FanOut): Promise<Entrant> {
+    return new Entrant(contender, await contender.open(directory, load.threads), load);
+  }
+
+  /** The clock stops when write() has returned for the last item; then every line is looked for in its file. */
+  async run(): Promise<Run> {
+    const { threads, itemsPerThread } = this.#load;
     collectGarbage();
-    const begin = performance.now();
-    const { pool, threads, burst, itemsPerThread } = load;
+    let begin = performance.now();
+    await this.#append();
+    if (this.#recording.prepare !== undefined) {
+      this.#recording.prepare();
+      begin = performance.now();
+    }
+    await this.#recording.complete();
+    const ms = performance.now() - begin;
+    this.#recorded += itemsPerThread;
+    const bytes = this.#verifier.verify(this.#recorded);
+    return { itemsPerSecond: (threads * itemsPerThread * 1000) / ms, megabytesPerSecond: bytes / 1000 / ms };
+  }
+
+  async close(): Promise<void> {
+    await this.#recording.close();
+    clearInterval(this.#alive);
+  }
+
+  async #append(): Promise<void> {
+    const { pool, threads, burst, itemsPerThread } = this.#load;
+    const recording = this.#recording;
+    const last = this.#recorded + itemsPerThread;
     let next = 0;
-    for (let first = 1; first <= itemsPerThread; first += burst) {
-      const end = Math.min(first + burst, itemsPerThread + 1);
+    for (let first = this.#recorded + 1; first <= last; first += burst) {
+      const end = Math.min(first + burst, last + 1);
       for (let thread = 0; thread < threads; thread += 1) {
         for (let ordinal = first; ordinal < end; ordinal += 1) {
           const item = pool[next];
@@ -37,23 +75,5 @@ export function runContender(contender: Contender, load: FanOut): Promise<Run> {
         }
       }
     }
-    await recording.complete();
-    const ms = performance.now() - begin;
-    // Before close(): what is not in the files by now was not complete.
-    const bytes = verifyFiles(contender.name, recording.paths, recording.headerLines, itemsPerThread);
-    await recording.close();
-    clearInterval(alive);
-    return runOf(load, bytes, ms);
-  });
-}
-
-export function runBareWrite(load: FanOut): Promise<Run> {
-  return withDirectory((directory) => {
-    const { paths, ms } = bareWrite(directory, load);
-    return Promise.resolve(runOf(load, verifyFiles('bare write()', paths, 0, load.itemsPerThread), ms));
-  });
-}
-
-function runOf({ threads, itemsPerThread }: FanOut, bytes: number, ms: number): Run {
-  return { itemsPerSecond: (threads * itemsPerThread * 1000) / ms, megabytesPerSecond: bytes / 1000 / ms };
+  }
 }

@@ -1,21 +1,25 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RolloutItem } from 'lastword';
 import { figure, table, whole } from '../format.js';
 import { fixedItems } from '../load/fixed.js';
 import { ShapeSource } from '../load/shapes.js';
+import { bareWrite } from '../peers/bare-write.js';
 import type { Contender } from '../peers/contender.js';
 import { lastword } from '../peers/lastword.js';
 import { pinoTransport } from '../peers/pino-transport.js';
 import { sonicBooms } from '../peers/sonic-boom.js';
 import { appendFile, writeKept } from '../peers/sync-files.js';
 import { writeStreams } from '../peers/write-stream.js';
-import { runBareWrite, runContender, type FanOut, type Run } from './fan-out.js';
-import { median } from './support.js';
+import { Entrant, type FanOut, type Run } from './fan-out.js';
+import { median, withDirectory } from './support.js';
 
 const OURS = 'lastword';
-const LIMIT = 'bare write() of ready bytes';
 const POOL_ITEMS = 997;
 const PEERS: readonly Contender[] = [appendFile, writeKept, writeStreams, sonicBooms, pinoTransport];
-/** A peer this much slower than the best one in the first repetition cannot be the best, and is not run again. */
+/** Repetitions that are not counted: everybody's code gets compiled, files and memory are there. */
+const WARM_UPS = 2;
+/** A peer this much slower than the best one when it has warmed up cannot be the best, and is run no more than once. */
 const HOPELESS = 1.6;
 
 /** One cell of the table. `times` is the least that is wanted, as a multiple of the best peer. */
@@ -39,13 +43,13 @@ const mixed = (seed: number): RolloutItem[] => {
  * burst of 10 is a tool step. The mix has bursts of 2, the median of real rollouts.
  */
 const CELLS: readonly Cell[] = [
-  { name: '116 B', threads: 100, itemsPerThread: 2000, burst: 1, times: 3, pool: fixed('116 B') },
-  { name: '1.1 kB', threads: 100, itemsPerThread: 500, burst: 1, times: 3, pool: fixed('1.1 kB') },
-  { name: '8.5 kB', threads: 100, itemsPerThread: 100, burst: 1, times: 2, pool: fixed('8.5 kB') },
-  { name: 'mix', threads: 100, itemsPerThread: 300, burst: 2, times: 2, pool: mixed },
-  { name: '520 B', threads: 100, itemsPerThread: 1000, burst: 1, times: 1, pool: fixed('520 B') },
-  { name: '520 B', threads: 2000, itemsPerThread: 40, burst: 1, times: 1, pool: fixed('520 B') },
-  { name: '520 B', threads: 2000, itemsPerThread: 40, burst: 10, times: 1, pool: fixed('520 B') },
+  { name: '116 B', threads: 100, itemsPerThread: 1500, burst: 1, times: 3, pool: fixed('116 B') },
+  { name: '1.1 kB', threads: 100, itemsPerThread: 300, burst: 1, times: 3, pool: fixed('1.1 kB') },
+  { name: '8.5 kB', threads: 100, itemsPerThread: 60, burst: 1, times: 2, pool: fixed('8.5 kB') },
+  { name: 'mix', threads: 100, itemsPerThread: 150, burst: 2, times: 2, pool: mixed },
+  { name: '520 B', threads: 100, itemsPerThread: 500, burst: 1, times: 1, pool: fixed('520 B') },
+  { name: '520 B', threads: 2000, itemsPerThread: 20, burst: 1, times: 1, pool: fixed('520 B') },
+  { name: '520 B', threads: 2000, itemsPerThread: 20, burst: 10, times: 1, pool: fixed('520 B') },
 ];
 
 export interface SustainedResult {
@@ -76,32 +80,48 @@ export async function runSustained(
 async function measureCell(cell: Cell, repetitions: number, seed: number): Promise<SustainedResult> {
   const { name, threads, burst, itemsPerThread, times } = cell;
   const load: FanOut = { threads, itemsPerThread, burst, pool: cell.pool(seed) };
-  const runs = new Map<string, Run[]>();
-  const add = (who: string, run: Run): void => void runs.set(who, [...(runs.get(who) ?? []), run]);
-  const ours = lastword(OURS);
-  let peers = PEERS;
-  for (let repetition = 0; repetition < repetitions; repetition += 1) {
-    for (const contender of turned([ours, ...peers], repetition)) add(contender.name, await runContender(contender, load));
-    add(LIMIT, await runBareWrite(load));
-    const speed = ({ name: who }: Contender): number => runs.get(who)?.[0]?.itemsPerSecond ?? 0;
-    const best = Math.max(...peers.map(speed));
-    peers = peers.filter((peer) => speed(peer) * HOPELESS > best);
-  }
-  const rows = [OURS, ...PEERS.map((peer) => peer.name), LIMIT].map((who) => {
-    const each = runs.get(who) ?? [];
-    return {
-      name: who, runs: each,
-      itemsPerSecond: median(each.map((run) => run.itemsPerSecond)),
-      megabytesPerSecond: median(each.map((run) => run.megabytesPerSecond)),
-    };
-  });
+  const runs = await withDirectory((directory) => runAll(directory, load, repetitions));
+  const rows = [...runs].map(([who, each]) => ({
+    name: who, runs: each,
+    itemsPerSecond: median(each.map((run) => run.itemsPerSecond)),
+    megabytesPerSecond: median(each.map((run) => run.megabytesPerSecond)),
+  }));
   const speedOf = (who: string): number => rows.find((row) => row.name === who)?.itemsPerSecond ?? NaN;
   const bestPeer = PEERS.reduce((best, peer) => (speedOf(peer.name) > speedOf(best.name) ? peer : best), writeKept).name;
   return {
     name, threads, burst, items: threads * itemsPerThread, rows, bestPeer,
     ratioToBestPeer: speedOf(OURS) / speedOf(bestPeer),
-    target: Math.min(times * speedOf(bestPeer), 0.8 * speedOf(LIMIT)),
+    target: Math.min(times * speedOf(bestPeer), 0.8 * speedOf(bareWrite.name)),
   };
+}
+
+/** Everybody's runs, one after the other in every repetition. */
+async function runAll(directory: string, load: FanOut, repetitions: number): Promise<Map<string, Run[]>> {
+  let entrants: Entrant[] = [];
+  for (const [index, contender] of [lastword(OURS), ...PEERS, bareWrite].entries()) {
+    const own = join(directory, String(index));
+    mkdirSync(own);
+    entrants.push(await Entrant.open(contender, own, load));
+  }
+  const all = entrants;
+  const runs = new Map(all.map((entrant) => [entrant.name, [] as Run[]]));
+  const slow = new Set<Entrant>();
+  for (let repetition = -WARM_UPS; repetition < repetitions; repetition += 1) {
+    for (const entrant of turned(entrants, repetition + WARM_UPS)) {
+      const run = await entrant.run();
+      // A slow one has only its last warm-up.
+      if (repetition >= 0 || repetition === -1) runs.get(entrant.name)?.push(run);
+    }
+    if (repetition !== -1) continue;
+    const speed = ({ name }: Entrant): number => runs.get(name)?.[0]?.itemsPerSecond ?? 0;
+    const isPeer = ({ name }: Entrant): boolean => name !== OURS && name !== bareWrite.name;
+    const best = Math.max(...entrants.filter(isPeer).map(speed));
+    for (const entrant of entrants) if (isPeer(entrant) && speed(entrant) * HOPELESS <= best) slow.add(entrant);
+    entrants = entrants.filter((entrant) => !slow.has(entrant));
+    for (const { name } of entrants) runs.set(name, []);
+  }
+  for (const entrant of all) await entrant.close();
+  return runs;
 }
 
 /** Another one is first in each repetition, so that nobody always runs after the same one. */

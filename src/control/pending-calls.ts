@@ -30,7 +30,7 @@ export class PendingCalls {
       this.#fail.add(fail);
       reply.then(
         (value) => { settle(() => { resolve(value); }); },
-        (error: unknown) => { settle(() => { reject(error as Error); }); },
+        (error: unknown) => { settle(() => { reject(error); }); },
       );
     });
   }

@@ -1,5 +1,5 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import { releaseProxy, wrap, type Endpoint, type Remote } from 'comlink';
+import { releaseProxy, wrap, type Remote } from 'comlink';
 import { fromWireError, LastwordError } from '../errors.js';
 import { PendingCalls } from './pending-calls.js';
 import type { Reply, WriterControl, WriterData, WriterEvent } from './protocol.js';
@@ -27,7 +27,7 @@ export class WriterHandle {
 
   private constructor(worker: Worker, port: MessagePort, listener: WriterListener) {
     this.#worker = worker;
-    this.#control = wrap<WriterControl>(port as unknown as Endpoint);
+    this.#control = wrap<WriterControl>(port);
     // Comlink's listener refs the port; an idle sidecar must not keep the process alive. hold() refs the worker.
     port.unref();
     worker.unref();
@@ -36,11 +36,12 @@ export class WriterHandle {
     worker.on('message', listener.onEvent);
     this.#exited = new Promise((resolve) => {
       worker.once('exit', (exitCode) => {
+        // First, so that whoever ends the writer hears of its exit before its calls fail.
+        resolve(exitCode);
         const error = new LastwordError('LASTWORD_WRITER_EXITED', `the writer ended with code ${exitCode}`, { exitCode }, { cause });
         this.#calls.failAll(error);
         port.close();
         if (!this.#isEnding) listener.onDeath(error);
-        resolve(exitCode);
       });
     });
   }
@@ -94,12 +95,12 @@ export class WriterHandle {
     };
   }
 
-  /** Asks the writer to end, and waits until it has. */
+  /** Asks the writer to end, and waits until it has. Its exit is an answer too: it may come before the other one. */
   async end(deadlineMs: number): Promise<void> {
     const release = this.hold();
     this.#isEnding = true;
     try {
-      await this.call('shutdown', deadlineMs, (control) => control.shutdown());
+      await Promise.race([this.call('shutdown', deadlineMs, (control) => control.shutdown()), this.#exited]);
       this.#control[releaseProxy]();
       let timer: NodeJS.Timeout | undefined;
       const expired = new Promise<undefined>((resolve) => {

@@ -1,5 +1,8 @@
 import { types } from 'node:util';
 
+const { entries: mapEntries } = Map.prototype as Map<unknown, unknown>;
+const { values: setValues } = Set.prototype as Set<unknown>;
+
 /**
  * Whether the item refers to itself. Looks at data members only: nothing of the host's is called, and a Proxy is taken for
  * a value without members.
@@ -27,11 +30,12 @@ export function isCyclic(item: object): boolean {
 
 function membersOf(object: object): object[] {
   if (types.isProxy(object) || ArrayBuffer.isView(object)) return [];
-  return valuesOf(object).filter((value) => typeof value === 'object' && value !== null) as object[];
+  return valuesOf(object).filter((value): value is object => typeof value === 'object' && value !== null);
 }
 
 function valuesOf(object: object): unknown[] {
-  if (types.isMap(object)) return [...Map.prototype.entries.call(object)].flat() as unknown[];
-  if (types.isSet(object)) return [...Set.prototype.values.call(object)] as unknown[];
+  // A subclass may have overridden how it is iterated.
+  if (types.isMap(object)) return [...mapEntries.call(object)].flat();
+  if (types.isSet(object)) return [...setValues.call(object)];
   return Object.values(Object.getOwnPropertyDescriptors(object)).map((descriptor) => descriptor.value as unknown);
 }

@@ -10,14 +10,15 @@ import { LastwordError } from '../errors.js';
 import { isCyclic } from './cycles.js';
 import { Definitions } from './definitions.js';
 import { normalise } from './normalise.js';
-import { createBoundedCopy, createPackr, type PackrState } from './packr.js';
-import { Refusal, KEY_OF_MSGPACKR, TOO_LARGE, isStackOverflow } from './refusals.js';
+import { createBoundedCopy, createPackr } from './packr.js';
+import { KEY_OF_MSGPACKR, NOT_WHOLE, Refusal, TOO_LARGE, isStackOverflow } from './refusals.js';
 
 /** A position that no pack leaves behind: buffers beyond 1 GiB are not kept. */
 const IDLE_POSITION = 0x7fff_ff01;
 const IDLE = Buffer.allocUnsafeSlow(8192);
 /** A buffer with less room than this is not packed into: msgpackr would begin another one, as large as all of it. */
 const ROOM_MIN = 0x1000;
+const NOT_PACKED = -1;
 
 export interface EncoderOptions {
   /** Largest encoded item, bytes. */
@@ -29,7 +30,7 @@ export interface EncoderOptions {
 export class Encoder {
   readonly #itemBytesMax: number;
   readonly #definitions: Definitions;
-  readonly #packr: PackrState;
+  readonly #packr: Packr;
   readonly #probe = new Packr({ useRecords: false });
   readonly #boundedCopy: Buffer['copy'];
   #packing = 0;
@@ -123,7 +124,11 @@ export class Encoder {
     try {
       packr.useBuffer(target);
       packr.position = offset;
-      return packr.pack(item, REUSE_BUFFER_MODE);
+      packr.offset = NOT_PACKED;
+      const packed = packr.pack(item, REUSE_BUFFER_MODE);
+      // What a member throws is lost in msgpackr when that is null or the like: only the end proves that it got there.
+      if (packr.offset === NOT_PACKED) throw NOT_WHOLE;
+      return packed;
     } finally {
       packr.useBuffer(IDLE);
       packr.position = IDLE_POSITION;

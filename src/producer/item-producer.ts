@@ -8,7 +8,7 @@ import {
   type RingProducer,
 } from '../ring/ring-producer.js';
 import { acceptedIn, sealWordOf, tryAccept } from '../ring/slots.js';
-import { Encoder } from './encode.js';
+import { type Encoder } from './encode.js';
 import { DEPTH_MAX } from './normalise.js';
 
 /** Returned in place of a count: the thread is sealed, the item was not taken. */

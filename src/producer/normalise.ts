@@ -14,7 +14,7 @@ const CONTAINERS_MAX = 2 ** 20;
 /** What the transcoder writes for a key that has no text. */
 const OBJECT_KEY = '[object]';
 
-const OWN_TO_JSON: readonly unknown[] = [Date.prototype.toJSON, Buffer.prototype.toJSON];
+const OWN_TO_JSON: readonly unknown[] = [Date.prototype.toJSON, (Buffer.prototype as Buffer).toJSON];
 
 /**
  * The item as plain values: toJSON() applied as JSON.stringify does, functions left out.
@@ -49,11 +49,10 @@ class Normaliser {
     this.#containersLeft -= 1;
     if (this.#containersLeft < 0) throw TOO_LARGE;
     if (Array.isArray(value)) return Array.from(value as unknown[], (entry, index) => this.plain(entry, String(index), level + 1));
-    if (value instanceof Set) return Array.from(value as Set<unknown>, (entry) => this.plain(entry, '', level + 1));
+    if (value instanceof Set) return Array.from(value, (entry: unknown) => this.plain(entry, '', level + 1));
     if (value instanceof Error) return this.#plainObject({ name: value.name, message: value.message }, level);
     if (value instanceof RegExp) return new Map();
-    // A subclass of Map is an object of its own members for JSON; a Map itself is one of its entries here.
-    return value.constructor === Map ? this.#plainMap(value as Map<unknown, unknown>, level) : this.#plainObject(value, level);
+    return value instanceof Map ? this.#plainMap(value, level) : this.#plainObject(value, level);
   }
 
   #plainMap(map: Map<unknown, unknown>, level: number): Map<unknown, unknown> {

@@ -3,15 +3,6 @@ import { Packr } from 'msgpackr/pack';
 import { DEFINITION_IDS_MAX, type Definitions } from './definitions.js';
 import { KEY_OF_MSGPACKR, NOT_AS_JSON, TOO_LARGE } from './refusals.js';
 
-/** What the declarations of msgpackr leave out. */
-export interface PackrState {
-  position: number;
-  readonly offset: number;
-  readonly structures: { transitions: object | null };
-  useBuffer(buffer: Uint8Array): void;
-  pack(value: unknown, mode?: number): Buffer;
-}
-
 /** A list of keys, as msgpackr keeps it while nothing of its tree is made anew. */
 interface KeyList extends Array<string> {
   isSeen?: boolean;
@@ -22,9 +13,10 @@ const BUFFER_BYTES_PER_CHARACTER = 12;
 const PAGE_BYTES = 0x1000;
 
 const { hasOwnProperty } = Object.prototype;
+const { copy: plainCopy } = Buffer.prototype as Buffer;
 
 /** A Packr with lists of keys that are shared through the definitions, and that stops where it would not write JSON's text. */
-export function createPackr(definitions: Definitions): PackrState {
+export function createPackr(definitions: Definitions): Packr {
   const options = {
     structures: [],
     maxSharedStructures: DEFINITION_IDS_MAX,
@@ -45,12 +37,12 @@ export function createPackr(definitions: Definitions): PackrState {
       return false;
     },
     // Called once the item is packed: definitions of an item that could not be packed are never published.
-    saveStructures: (lists: { sharedLength?: number } & string[][]): boolean => {
+    saveStructures: (lists: string[][] & { sharedLength?: number }): boolean => {
       definitions.publish(lists, lists.sharedLength ?? 0);
       return true;
     },
   };
-  return new Packr(options as unknown as ConstructorParameters<typeof Packr>[0]) as unknown as PackrState;
+  return new Packr(options);
 }
 
 /** Called for objects that are not plain, before their own members are written. @throws NOT_AS_JSON */
@@ -67,12 +59,12 @@ function assertAsJson(object: object): void {
  * msgpackr calls copy() on a buffer that has become too small: the one place where the growth of an item can be bounded.
  * A string that alone is too large is known by the size of the new buffer, before its bytes are touched.
  */
-export function createBoundedCopy(packr: PackrState, itemBytesMax: number): Buffer['copy'] {
+export function createBoundedCopy(packr: Packr, itemBytesMax: number): Buffer['copy'] {
   return function boundedCopy(this: Buffer, target: Uint8Array, targetStart?: number, sourceStart = 0, sourceEnd?: number): number {
     const isTooLarge = packr.position - sourceStart > itemBytesMax
       || (target.byteLength > this.byteLength + PAGE_BYTES && target.byteLength / BUFFER_BYTES_PER_CHARACTER > 2 * itemBytesMax + PAGE_BYTES);
     if (isTooLarge) throw TOO_LARGE;
     (target as Buffer).copy = boundedCopy;
-    return Buffer.prototype.copy.call(this, target, targetStart, sourceStart, sourceEnd);
+    return plainCopy.call(this, target, targetStart, sourceStart, sourceEnd);
   };
 }

@@ -9,6 +9,8 @@ export class Refusal extends Error {
 export const TOO_LARGE = new Error('the item is too large');
 /** msgpackr would write it otherwise than JSON.stringify. */
 export const NOT_AS_JSON = new Error('the item has members that msgpackr does not write as JSON');
+/** msgpackr returned before its end. */
+export const NOT_WHOLE = new Error('a member threw');
 /** A key that msgpackr uses itself, in the tree of the keys it knows. */
 export const KEY_OF_MSGPACKR = new Error('the item has a key that msgpackr uses itself');
 

@@ -13,7 +13,7 @@ export interface WaitOptions {
 
 interface Waiter {
   readonly isReached: () => boolean;
-  readonly settle: (error?: unknown) => void;
+  readonly settle: (error?: Error) => void;
 }
 
 /**
@@ -40,14 +40,14 @@ export class Waiters {
         reject(signal.reason as Error);
         return;
       }
-      const settle = (error?: unknown): void => {
+      const settle = (error?: Error): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
         this.#remove(waiter);
         if (error === undefined) resolve();
-        else reject(error as Error);
+        else reject(error);
       };
-      const onAbort = (): void => { settle(signal?.reason); };
+      const onAbort = (): void => { settle(signal?.reason as Error); };
       const onTimeout = (): void => {
         settle(new LastwordError('LASTWORD_TIMEOUT', `${what} was not reached in ${timeoutMs} ms`, context ?? {}));
       };
@@ -70,7 +70,7 @@ export class Waiters {
     try {
       if (waiter.isReached()) waiter.settle();
     } catch (error) {
-      waiter.settle(error);
+      waiter.settle(error as Error);
     }
   }
 

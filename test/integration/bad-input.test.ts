@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { openSidecar, type RolloutItem, type SidecarOptions, type Thread } from 'lastword';
+import { openSidecar, type RolloutItem, type Thread } from 'lastword';
 import { expect, test } from 'vitest';
 import { itemsOf, numbered, openTestSidecar, rejection, temporaryFolder, thrown } from '../support/sidecars.js';
 
@@ -85,7 +85,7 @@ test('P14: a cycle with a 1 MB string is refused with bounded time and memory', 
   expect(await itemsOf(thread.path)).toEqual([numbered(1)]);
 });
 
-test('P14: an item of itemBytesMax goes, one byte more is LASTWORD_ITEM_TOO_LARGE', async () => {
+test('P14: option itemBytesMax: an item of as many bytes goes, one byte more is LASTWORD_ITEM_TOO_LARGE', async () => {
   const itemBytesMax = 256 * 1024;
   const sidecar = await openTestSidecar({ itemBytesMax, ringBytes: 64 * 1024 });
   const thread = await sidecar.createThread();
@@ -210,7 +210,7 @@ const OUT_OF_RANGE: Record<string, unknown[]> = {
 for (const [option, values] of Object.entries(OUT_OF_RANGE)) {
   test(`option ${option}: out of range is refused with the option, the value and what is allowed`, async () => {
     for (const value of values) {
-      const error = await rejection(openSidecar({ directory: temporaryFolder(), logger: false, [option]: value } as SidecarOptions)) as Error;
+      const error = await rejection(openSidecar({ directory: temporaryFolder(), logger: false, [option]: value })) as Error;
       expect(error).toMatchObject({ code: 'LASTWORD_INVALID_OPTION', context: { option } });
       expect(error.message).toContain(`option ${option}`);
       expect(error.message).toContain('allowed:');
@@ -259,7 +259,7 @@ test('P20: option redact: a canary behind it is in no file, ring, log, error or 
   const errors = [
     thrown(() => thread.append({ type: 'x', ordinal: canary })),
     thrown(() => thread.append({ type: 7, payload: canary } as unknown as RolloutItem)),
-    thrown(() => thread.append({ type: 'x', payload: 1n, canary } as RolloutItem)),
+    thrown(() => thread.append({ type: 'x', payload: 1n, canary })),
   ];
   await sidecar.flush();
   const stored = readFileSync(thread.path, 'utf8');

@@ -56,7 +56,7 @@ describe('createThread', () => {
     expect(statSync(dirname(thread.path)).mode & 0o777).toBe(0o700);
   });
 
-  test('takes an id of version 7 and refuses it a second time, open or stored', async () => {
+  test('option id: takes one of version 7 and refuses it a second time, open or stored', async () => {
     const sidecar = await openTestSidecar();
     const id = '01a1fc00-3acb-72e1-9fe5-382b9a8a8e0b';
     const thread = await sidecar.createThread({ id });
@@ -82,7 +82,7 @@ describe('createThread', () => {
     expect(await rejection(sidecar.createThread())).toMatchObject({ code: 'LASTWORD_NOT_OPEN' });
   });
 
-  test('a header of 3 MB goes through', async () => {
+  test('option meta: a header of 3 MB goes through', async () => {
     const sidecar = await openTestSidecar();
     const text = 'instructions "quoted"\n'.repeat(150_000);
     const thread = await sidecar.createThread({ meta: { base_instructions: { text } } });
@@ -205,7 +205,7 @@ describe('flush', () => {
     expect(linesOf(thread.path)).toHaveLength(101);
   });
 
-  test('synced: the watermark is there, and not before', async () => {
+  test('option durability, synced: the watermark is there, and not before', async () => {
     const sidecar = await openTestSidecar();
     const thread = await sidecar.createThread();
     thread.append(numbered(0));
@@ -217,7 +217,7 @@ describe('flush', () => {
     expect(sidecar.stats().latency.sync.count).toBe(1);
   });
 
-  test('accepted: resolves without the writer', async () => {
+  test('option durability, accepted: resolves without the writer', async () => {
     const sidecar = await openTestSidecar();
     const thread = await sidecar.createThread();
     thread.append(numbered(0));
@@ -233,7 +233,7 @@ describe('flush', () => {
     expect(threads.map(({ synced }) => synced)).toEqual(upTo(20).map((index) => index + 1));
   });
 
-  test('an aborted signal rejects with its reason, a time-out with LASTWORD_TIMEOUT', async () => {
+  test('option signal: an aborted one rejects with its reason; option timeoutMs: what is no time is refused', async () => {
     const sidecar = await openTestSidecar();
     const thread = await sidecar.createThread();
     thread.append(numbered(0));
@@ -269,7 +269,16 @@ describe('close', () => {
     expect(sidecar.stats().files.open).toBe(0);
   });
 
-  test('of a thread, synced: the file is synced before it is closed', async () => {
+  test('option timeoutMs: what is no time is refused, and the thread can still be closed', async () => {
+    const sidecar = await openTestSidecar();
+    const thread = await sidecar.createThread();
+    thread.append(numbered(0));
+    const refused = { code: 'LASTWORD_INVALID_OPTION', context: { option: 'timeoutMs' } };
+    expect(await rejection(thread.close({ timeoutMs: Number.NaN }))).toMatchObject(refused);
+    expect(await thread.close({ timeoutMs: 60_000 })).toMatchObject({ items: 1 });
+  });
+
+  test('of a thread, option durability, synced: the file is synced before it is closed', async () => {
     const sidecar = await openTestSidecar();
     const thread = await sidecar.createThread();
     thread.append(numbered(0));
@@ -322,12 +331,11 @@ describe('stats', () => {
 });
 
 describe('needsDrain', () => {
-  test('is true while the overflow is in use, then a drain event comes', async () => {
+  test('is true while the overflow is in use, then event drain comes', async () => {
     const sidecar = await openTestSidecar({ ringBytes: 64 * 1024 });
     const thread = await sidecar.createThread();
     expect(sidecar.needsDrain).toBe(false);
-    thread.append({ type: 'note', payload: 'z'.repeat(60_000) });
-    for (const index of upTo(500)) thread.append(numbered(index));
+    for (const index of upTo(20)) thread.append({ type: 'note', payload: `${index}`.repeat(500_000) });
     const drain = new Promise((resolve) => { sidecar.once('drain', resolve); });
     expect(sidecar.needsDrain).toBe(true);
     await drain;

@@ -17,7 +17,7 @@ export const MAY_SKIP: readonly MaySkip[] = [
     reason: 'no real rollouts beside the project',
   },
   {
-    name: 'reading a rollout > of Codex gives every line as JSON.parse gives it (needs the real rollouts beside the project)',
+    name: 'readRollout > of Codex gives every line as JSON.parse gives it (needs the real rollouts beside the project)',
     reason: 'no real rollouts beside the project',
   },
   {

@@ -16,7 +16,6 @@ type Doorbell = typeof import('../../src/ring/doorbell.js');
 type Slots = typeof import('../../src/ring/slots.js');
 
 const SLOT = 0;
-const LATE = -1;
 
 const fileOf = (name: string): string => fileURLToPath(new URL(`../../src/ring/${name}.ts`, import.meta.url));
 const FILES = ['layout', 'memory', 'frame', 'ring-producer', 'ring-consumer', 'doorbell', 'slots'].map(fileOf);
@@ -28,6 +27,10 @@ export interface RingScenario {
   readonly origin: number;
   /** Payload bytes of each item, by producer; every producer has a ring and a thread of its own. */
   readonly items: readonly (readonly number[])[];
+  /** Items that are appended together, by one exchange. Default 1. */
+  readonly group?: number;
+  /** Whether an append that finds no room wakes the writer; a host that was refused does not. Default true. */
+  readonly wakesWhenFull?: boolean;
   /** How many of each producer's items are appended before the threads begin. */
   readonly prefilled?: number;
   /** Closers of the first thread that seal whenever they get to run; the others are sealed by their producer. */
@@ -130,37 +133,48 @@ class RingModel {
 
   /** Appends what is left of the first `end` items. */
   *#appendNext(side: Side, end: number): Simulation<void> {
-    for (const payloadBytes of side.lengths.slice(side.accepted + side.late, end)) {
-      const count = yield* this.#append(side, payloadBytes);
-      if (count === LATE) side.late += 1;
-      else side.accepted += 1;
+    const { group = 1 } = this.#scenario;
+    for (;;) {
+      const done = side.accepted + side.late;
+      const items = side.lengths.slice(done, Math.min(done + group, end));
+      if (items.length === 0) return;
+      if (yield* this.#append(side, items)) side.accepted += items.length;
+      else side.late += items.length;
     }
   }
 
-  *#append(side: Side, payloadBytes: number): Simulation<number> {
-    const { producer } = side;
+  /** All of the items or none: claimed, filled, exchanged and published at once. */
+  *#append(side: Side, items: readonly number[]): Simulation<boolean> {
+    const { memory, producer, slot } = side;
+    let bytes = 0;
+    for (const payloadBytes of items) bytes += yield* this.#frame.frameBytes(payloadBytes);
     for (;;) {
-      const generation = yield* this.#doorbell.producerGeneration(side.memory);
-      const seen = yield* this.#slots.sealWordOf(this.#sidecar, side.slot);
-      if (seen < 0) return LATE;
-      const bytes = yield* this.#frame.frameBytes(payloadBytes);
-      const address = yield* this.#producer.tryClaim(producer, bytes, true);
-      if (address < 0) {
-        yield* this.#doorbell.wakeWriter(this.#sidecar);
-        yield* this.#doorbell.sleepProducer(side.memory, generation, 1_000);
+      const generation = yield* this.#doorbell.producerGeneration(memory);
+      const seen = yield* this.#slots.sealWordOf(this.#sidecar, slot);
+      if (seen < 0) return false;
+      const start = yield* this.#producer.tryClaim(producer, bytes, true);
+      if (start < 0) {
+        if (this.#scenario.wakesWhenFull ?? true) yield* this.#doorbell.wakeWriter(this.#sidecar);
+        yield* this.#doorbell.sleepProducer(memory, generation, 1_000);
         continue;
       }
-      const word = address / 4;
-      const payload = word + this.#layout.FRAME_HEADER_BYTES / 4;
-      for (let i = 0; i < payloadBytes / 4; i += 1) plainSet(side.memory.words, payload + i, payloadWord(seen, i));
-      yield* this.#frame.writeItemHeader(side.memory, address, producer.claimPosition, payloadBytes, side.slot, 1, seen, seen);
-      if (!(yield* this.#slots.tryAccept(this.#sidecar, side.slot, seen, 1))) {
-        yield* this.#frame.eraseStamp(side.memory, address);
-        return LATE;
+      const addresses: number[] = [];
+      let address = start;
+      for (const [i, payloadBytes] of items.entries()) {
+        const payload = (address + this.#layout.FRAME_HEADER_BYTES) / 4;
+        for (let word = 0; word < payloadBytes / 4; word += 1) plainSet(memory.words, payload + word, payloadWord(seen + i, word));
+        const position = producer.claimPosition + address - start;
+        yield* this.#frame.writeItemHeader(memory, address, position, payloadBytes, slot, 1, seen + i, seen + i);
+        addresses.push(address);
+        address += yield* this.#frame.frameBytes(payloadBytes);
+      }
+      if (!(yield* this.#slots.tryAccept(this.#sidecar, slot, seen, items.length))) {
+        for (const written of addresses) yield* this.#frame.eraseStamp(memory, written);
+        return false;
       }
       yield* this.#producer.publish(producer);
       yield* this.#doorbell.ringDoorbell(this.#sidecar);
-      return seen;
+      return true;
     }
   }
 

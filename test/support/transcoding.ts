@@ -1,88 +1,79 @@
+/** Encoder and transcoder over one memory, without ring or writer. */
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { Encoder } from '../../src/producer/encode.js';
-import { OUTPUT_BYTES, OUTPUT_OFFSET, PRODUCER_SCRATCH_OFFSET, RING_OFFSET, WRITER_SCRATCH_OFFSET } from '../../src/ring/layout.js';
+import { MIB, OUTPUT_BYTES, OUTPUT_OFFSET, RING_OFFSET, WRITER_SCRATCH_OFFSET } from '../../src/ring/layout.js';
 import { createProducerWasmMemory } from '../../src/ring/memory.js';
-import { createTranscoder, type Transcoder } from '../../worker/transcode/transcoder.js';
+import { Transcoder } from '../../worker/transcode/transcoder.js';
 
-const MIB = 2 ** 20;
-export const TIMESTAMP_MS = Date.parse('2026-11-21T02:35:23.058Z');
-export const ITEM_BYTES_MAX = 4 * MIB;
-const HEAD = '{"timestamp":"2026-11-21T02:35:23.058Z","ordinal":3,';
+const WASM = new URL('../../dist/worker/transcode/transcoder.wasm', import.meta.url);
+const TIME = Date.UTC(2026, 10, 21, 2, 35, 23, 58);
+const ENVELOPE = '{"timestamp":"2026-11-21T02:35:23.058Z","ordinal":7,';
 
-const module_ = new WebAssembly.Module(readFileSync(new URL('../../dist/worker/transcode/transcode.wasm', import.meta.url)));
+/** The bench of the transcoder's tests. */
+export class Transcoding {
+  readonly memory = createProducerWasmMemory(64 * MIB, 64 * MIB);
+  readonly bytes = Buffer.from(this.memory.buffer);
+  readonly encoder = new Encoder({ itemBytesMax: 60 * MIB, memory: this.memory.buffer });
+  readonly transcoder = new Transcoder(new WebAssembly.Module(readFileSync(WASM)), this.memory, WRITER_SCRATCH_OFFSET);
 
-/** One producer's memory with what stands at both ends of it. */
-export interface Rig {
-  readonly bytes: Buffer<SharedArrayBuffer>;
-  readonly memory: SharedArrayBuffer;
-  readonly encoder: Encoder;
-  readonly window: Buffer<SharedArrayBuffer>;
-  readonly windowOffset: number;
-  readonly writer: Transcoder;
-  readonly reader: Transcoder;
+  /** The payload of an item, copied to where the ring would hold it. */
+  pack(item: object): Buffer {
+    return this.place(this.encoder.encode(item));
+  }
+
+  place(payload: Uint8Array): Buffer {
+    this.bytes.set(payload, RING_OFFSET);
+    // What follows a payload in the ring is anybody's.
+    this.bytes.fill(0x22, RING_OFFSET + payload.byteLength, RING_OFFSET + payload.byteLength + 64);
+    return this.bytes.subarray(RING_OFFSET, RING_OFFSET + payload.byteLength);
+  }
+
+  /** The line of a payload at the ring's beginning, written into outputs of the given size one after the other. */
+  line(payloadBytes: number, outputBytes = OUTPUT_BYTES): Buffer {
+    const limit = OUTPUT_OFFSET + outputBytes;
+    const pieces: Buffer[] = [];
+    let end = this.transcoder.line(RING_OFFSET, payloadBytes, TIME, 7, OUTPUT_OFFSET, limit);
+    for (;;) {
+      if (end > limit) throw new Error(`the output ends at ${limit}, and ${end} was written`);
+      pieces.push(Buffer.from(this.bytes.subarray(OUTPUT_OFFSET, end)));
+      if (this.transcoder.finished) break;
+      end = this.transcoder.resume(OUTPUT_OFFSET, limit);
+    }
+    const line = Buffer.concat(pieces);
+    if (line.byteLength !== this.transcoder.lineBytes) throw new Error('lineBytes is not what was written');
+    return line;
+  }
+
+  /** What stands between envelope and checksum, as the JSON of the item; throws where envelope, checksum or end are wrong. */
+  json(payloadBytes: number, outputBytes?: number): string {
+    const line = this.line(payloadBytes, outputBytes);
+    const body = line.subarray(0, line.byteLength - 19);
+    const expected = `,"crc":"${crc32(body).toString(16).padStart(8, '0')}"}\n`;
+    const end = line.subarray(-19).toString();
+    if (end !== expected) throw new Error(`the line ends in ${JSON.stringify(end)}, not in ${JSON.stringify(expected)}`);
+    const text = body.toString();
+    if (!text.startsWith(ENVELOPE)) throw new Error(`the line begins with ${text.slice(0, 60)}`);
+    return `{${text.slice(ENVELOPE.length)}}`;
+  }
+
+  /** The JSON text of an item by way of msgpack. */
+  through(item: object, outputBytes?: number): string {
+    return this.json(this.pack(item).byteLength, outputBytes);
+  }
 }
 
-export function createRig(itemBytesMax = ITEM_BYTES_MAX): Rig {
-  const memory = createProducerWasmMemory(16 * MIB, 16 * MIB);
-  const { buffer } = memory;
-  return {
-    bytes: Buffer.from(buffer),
-    memory: buffer,
-    encoder: new Encoder({ itemBytesMax, memory: buffer }),
-    window: Buffer.from(buffer, RING_OFFSET, 8 * MIB),
-    windowOffset: RING_OFFSET,
-    writer: createTranscoder(module_, memory, WRITER_SCRATCH_OFFSET),
-    reader: createTranscoder(module_, memory, PRODUCER_SCRATCH_OFFSET),
-  };
-}
-
-/** Where the item's payload lies, and its bytes. */
-export function encodeAt(rig: Rig, item: object, offset = 32): { offset: number; bytes: number } {
-  const bytes = rig.encoder.encodeInto(item, rig.window, offset);
-  if (bytes >= 0) return { offset: rig.windowOffset + offset, bytes };
-  return put(rig, rig.encoder.spilled, offset);
-}
-
-export function put(rig: Rig, payload: Uint8Array, offset = 32): { offset: number; bytes: number } {
-  rig.window.set(payload, offset);
-  return { offset: rig.windowOffset + offset, bytes: payload.byteLength };
-}
-
-/** The line, transcoded into outputs of `areaBytes` each. */
-export function transcode(rig: Rig, payload: { offset: number; bytes: number }, areaBytes = OUTPUT_BYTES, firstBytes = areaBytes): Buffer {
-  const pieces: Buffer[] = [];
-  const { writer } = rig;
-  const take = (end: number): void => { pieces.push(Buffer.from(rig.bytes.subarray(OUTPUT_OFFSET, end))); };
-  take(writer.line(payload.offset, payload.bytes, TIMESTAMP_MS, 3, OUTPUT_OFFSET, OUTPUT_OFFSET + firstBytes));
-  while (!writer.finished) take(writer.resume(OUTPUT_OFFSET, OUTPUT_OFFSET + areaBytes));
-  return Buffer.concat(pieces);
-}
-
-export function lineOf(rig: Rig, item: object): string {
-  return transcode(rig, encodeAt(rig, item)).toString();
-}
-
-/** The line that belongs to the item's own members, as JSON text with its braces. */
-export function lineAround(json: string): string {
-  const members = json.slice(1, -1);
-  // A line without members keeps the comma of its envelope out.
-  const open = members === '' ? HEAD.slice(0, -1) : HEAD + members;
-  return `${open},"crc":"${crc32(open).toString(16).padStart(8, '0')}"}\n`;
-}
-
-/** What JSON.stringify writes, with the differences that docs/format.md lists for strings. */
-export function jsonOf(item: object): string {
-  return escapedAsOurs(JSON.stringify(item));
-}
-
-export function escapedAsOurs(json: string): string {
-  return json
-    .replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (found) => (found === '\\\\' ? found : '\ufffd'))
+/** What JSON.stringify writes, with the differences that every string has. */
+export function expectedJson(item: unknown): string {
+  return JSON.stringify(item)
+    .replace(/\\u(d[89a-f][0-9a-f]{2})/g, (escaped, _digits, at: number, whole: string) => isEscaped(whole, at) ? escaped : '\ufffd')
     .replaceAll('\u2028', '\\u2028')
     .replaceAll('\u2029', '\\u2029');
 }
 
-export function expectedLine(item: object): string {
-  return lineAround(jsonOf(item));
+/** Whether the backslash at a place is itself escaped. */
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0;
+  while (text[at - 1 - backslashes] === '\\') backslashes += 1;
+  return backslashes % 2 === 1;
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { LastwordError } from '../../src/errors.js';
 import { isCyclic } from '../../src/producer/cycles.js';
 import { DEFINITIONS_BYTES, DEFINITIONS_OFFSET } from '../../src/ring/layout.js';
-import { createRig, encodeAt, expectedLine, lineAround, lineOf, put, transcode, type Rig } from '../support/transcoding.js';
+import { createRig, encodeAt, expectedLine, lineAround, lineOf, put, transcode, type Rig } from '../support/transcoding-rig.js';
 
 const rig = createRig();
 
@@ -99,9 +99,9 @@ describe('members that msgpackr writes otherwise than JSON.stringify', () => {
     expect(lineOf(rig, { a: Object(5n) as object })).toBe(lineAround('{"a":5}'));
   });
 
-  it('are subclasses of Map', () => {
-    class Headers extends Map<string, string> { readonly own = 1; }
-    same({ type: 'x', headers: new Headers([['a', 'b']]) });
+  it('are subclasses of Map: objects of their entries, as Maps are', () => {
+    class Headers extends Map<string, unknown> { readonly own = 1; }
+    expect(lineOf(rig, { headers: new Headers([['a', new Headers([['b', 1]])]]) })).toBe(lineAround('{"headers":{"a":{"b":1}}}'));
   });
 
   it('are names of Object.prototype', () => {
@@ -122,6 +122,10 @@ describe('members that msgpackr writes otherwise than JSON.stringify', () => {
     same({});
     same({ a: 1 });
     same({ a: 1, b: 2 });
+    for (const first of [{ __keys__: 1 }, { a: { __keys__: {} } }]) {
+      const of = createRig();
+      for (const item of [first, {}, { a: {} }, first, { a: 1, b: 2 }, { a: 1 }]) expect(lineOf(of, item)).toBe(expectedLine(item));
+    }
   });
 
   it('may have toJSON() called twice, not more', () => {

@@ -33,7 +33,7 @@ function descriptorsOn(path: string): number {
 }
 const coded = (code: string, context: object): unknown => expect.objectContaining({ code, context: expect.objectContaining(context) });
 
-describe('reading a rollout', () => {
+describe('readRollout', () => {
   test('yields the records of a file of many chunks in order', async () => {
     const lines = Array.from({ length: 3000 }, (_, number) => lineOf(number, { text: 'x'.repeat((number * 37) % 900) }));
     const path = fileOf(...lines);
@@ -47,7 +47,7 @@ describe('reading a rollout', () => {
     expect(records[1]?.payload).toEqual({ long });
   });
 
-  test('begins at `from`, ends after `limit`, and yields nothing beyond the end', async () => {
+  test('option from, where it begins, and option limit, after which it ends: yields nothing beyond the end', async () => {
     const path = fileOf(...rolloutOf(10));
     expect(await readOrdinals(path, { from: 7 })).toEqual([7, 8, 9]);
     expect(await readOrdinals(path, { limit: 2 })).toEqual([0, 1]);
@@ -70,7 +70,7 @@ describe('reading a rollout', () => {
     expect(damage).toEqual([{ kind: 'gap', offset: 0, bytes: 0, ordinal: 0 }]);
   });
 
-  test('steps over damage, and says so only to whoever asks', async () => {
+  test('option onDamage: damage is stepped over, and told only to whoever asks', async () => {
     const path = fileOf(lineOf(0), 'bad\n', lineOf(2), 'torn');
     const damage: Damage[] = [];
     expect(await readOrdinals(path, { onDamage: (found) => damage.push(found) })).toEqual([0, 2]);
@@ -140,7 +140,7 @@ describe('options', () => {
   });
 });
 
-describe('the file is closed', () => {
+describe('readRollout closes the file', () => {
   const path = (): string => fileOf(...Array.from({ length: 20 }, (_, number) => lineOf(number, 'x'.repeat(50_000))));
   const failure = new Error('of the host');
 
@@ -187,7 +187,7 @@ describe('the file is closed', () => {
     expect(descriptorsOn(file)).toBe(0);
   });
 
-  test('and not opened for a signal that was aborted before', async () => {
+  test('option signal: and does not open it for one that was aborted before', async () => {
     await expect(readAll('/nowhere', { signal: AbortSignal.abort(failure) })).rejects.toBe(failure);
   });
 });

@@ -14,6 +14,12 @@ const SCENARIOS = {
   'a producer of a full ring is woken when there is room': {
     ringBytes: 128, overflowBytes: 0, origin: BEFORE_WRAP, items: [[0, 0, 0, 0, 0, 0, 0]], prefilled: 5,
   },
+  'a producer that was refused learns of room, though it does not wake the writer': {
+    ringBytes: 128, overflowBytes: 0, origin: 0, items: [[0, 0, 32, 0, 0, 0]], prefilled: 3, wakesWhenFull: false,
+  },
+  'a group is accepted and published as one': {
+    ringBytes: 512, overflowBytes: 96, origin: 256, items: [[8, 4, 40, 8]], group: 2, closers: 1,
+  },
   'items that find the ring full, or are too large for it, keep their order': {
     ringBytes: 128, overflowBytes: 96, origin: 0, items: [[32, 0, 32]], prefilled: 1,
   },

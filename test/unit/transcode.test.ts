@@ -1,193 +1,256 @@
-import { describe, expect, it } from 'vitest';
-import { OUTPUT_OFFSET } from '../../src/ring/layout.js';
-import { createRig, encodeAt, expectedLine, jsonOf, lineAround, lineOf, put, transcode } from '../support/transcoding.js';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { RING_OFFSET } from '../../src/ring/layout.js';
+import { randomFrom, SEED } from '../support/random.js';
+import { Transcoding, expectedJson } from '../support/transcoding.js';
 
-const rig = createRig();
-
-/** The line's own members, as text. */
-function membersOf(item: object): string {
-  const line = lineOf(rig, item);
-  return line.slice('{"timestamp":"2026-11-21T02:35:23.058Z","ordinal":3,'.length, line.lastIndexOf(',"crc":"'));
-}
+const transcoding = new Transcoding();
+const through = (item: object, outputBytes?: number): string => transcoding.through(item, outputBytes);
+const valueThrough = (value: unknown, outputBytes?: number): string => through({ v: value }, outputBytes).slice(5, -1);
 
 describe('a line', () => {
-  it('is the envelope, the members of the item in their order, and the checksum of what is before it', () => {
-    const item = { type: 'event_msg', payload: { type: 'agent_message', message: 'hello' } };
-    const line = lineOf(rig, item);
-    expect(line).toBe(expectedLine(item));
-    expect(line).toMatch(/^\{"timestamp":"2026-11-21T02:35:23\.058Z","ordinal":3,"type":"event_msg",.*,"crc":"[0-9a-f]{8}"\}\n$/);
-    expect(JSON.parse(line)).toMatchObject(item);
+  test('is byte for byte what the format says', () => {
+    const payload = transcoding.pack({ type: 'note', payload: 'hi' });
+    expect(transcoding.line(payload.byteLength).toString()).toBe(
+      '{"timestamp":"2026-11-21T02:35:23.058Z","ordinal":7,"type":"note","payload":"hi","crc":"75834a7f"}\n',
+    );
   });
 
-  it('is the same from the second time on, when the keys of its records are shared', () => {
-    const items = [{ type: 'x', payload: { a: 1, b: [{ c: 'd' }, { c: 'e' }] } }, { type: 'x', payload: {} }];
-    for (let time = 0; time < 4; time += 1) for (const item of items) expect(lineOf(rig, item)).toBe(expectedLine(item));
+  test('has the timestamp of its moment, before 1970 and after 9999 too', () => {
+    const payload = transcoding.pack({ type: 'x' });
+    for (const ms of [0, 1, 999, 1000, -1, -1001, 1e12, 951_782_399_999, 951_782_400_000, 4_102_444_800_000, 253_402_300_799_999, 253_402_300_800_000, -62_198_755_200_000, 8.64e15, -8.64e15]) {
+      const end = transcoding.transcoder.line(RING_OFFSET, payload.byteLength, ms, 0, 2_000_000, 2_001_000);
+      expect(transcoding.bytes.toString('utf8', 2_000_000, end)).toContain(`{"timestamp":"${new Date(ms).toISOString()}","ordinal":0,`);
+    }
   });
 
-  it('can be that of an item with no members', () => {
-    expect(lineOf(rig, {})).toBe(lineAround('{}'));
-    expect(lineOf(rig, new Map())).toBe(lineAround('{}'));
-    expect(lineOf(rig, { type: undefined })).toBe(lineAround('{}'));
-  });
-
-  it('has any timestamp that a Date can have, and ordinals up to 2^53', () => {
-    const { offset, bytes } = encodeAt(rig, { type: 'x' });
-    const times = [0, -1, 999, 1000, 951_782_399_999, 951_782_400_000, 4_102_444_800_000, -62_167_219_200_001, 253_402_300_800_000, 8.64e15, -8.64e15];
-    for (const time of times) {
-      for (const ordinal of [0, 9, 10, 99, 4_294_967_295, 4_294_967_296, 1e10, Number.MAX_SAFE_INTEGER]) {
-        const end = rig.writer.line(offset, bytes, time, ordinal, OUTPUT_OFFSET, OUTPUT_OFFSET + 1000);
-        expect(JSON.parse(rig.bytes.toString('utf8', OUTPUT_OFFSET, end))).toMatchObject({ timestamp: new Date(time).toISOString(), ordinal });
-      }
+  test('has ordinals up to 2^53', () => {
+    const payload = transcoding.pack({ type: 'x' });
+    for (const ordinal of [0, 9, 10, 99, 12_345, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+      const end = transcoding.transcoder.line(RING_OFFSET, payload.byteLength, 0, ordinal, 2_000_000, 2_001_000);
+      expect(transcoding.bytes.toString('utf8', 2_000_000, end)).toContain(`"ordinal":${ordinal},`);
     }
   });
 });
 
-describe('values that JSON knows', () => {
-  it('are written as JSON.stringify writes them', () => {
-    const item = {
-      type: 'x', integers: [0, 1, 63, 64, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32, 2 ** 53, -1, -32, -33, -128, -129, -32769, -(2 ** 31) - 1, -(2 ** 53)],
-      numbers: [0.1, -0.5, 1e21, 1e-7, 123456.789, 5e-324, 1.7976931348623157e308, -0, NaN, Infinity, -Infinity, 0.1 + 0.2, 1e20, 123456789012345680000],
-      constants: [true, false, null, undefined], left: undefined, out: 1,
-      dates: [new Date(0), new Date(1), new Date(2 ** 32 * 1000), new Date(-1), new Date(8.64e15), new Date(-8.64e15), new Date(NaN), new Date(1_763_692_523_058)],
-      nested: { a: { b: { c: [[], [[]], {}, [{}]] } } },
+describe('what JSON.stringify writes', () => {
+  test('is written for 10,000 generated items, whatever the size of the output', () => {
+    const value = fc.anything({
+      maxDepth: 4, maxKeys: 6, withBoxedValues: true, withDate: true, withNullPrototype: true, withObjectString: true, withUnicodeString: true,
+      key: fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('__proto__', 'constructor', 'toString', 'hasOwnProperty', '\u2028', '"\\', 'k'.repeat(70))),
+      values: [
+        fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 100 }), fc.integer(), fc.double(), fc.boolean(), fc.constant(null),
+        fc.constant(undefined), fc.date(), fc.constantFrom('\ud800', 'a\udc00', '\u2028\u2029', `${'x'.repeat(64)}\ud83d`, '\0\x01\b\t\n\f\r"\\/\x7f\x85'),
+      ],
+    });
+    fc.assert(fc.property(value, fc.integer({ min: 96, max: 300 }), (generated, outputBytes) => {
+      const item = { type: 'x', payload: generated };
+      expect(through(item, outputBytes)).toBe(expectedJson(item));
+    }), { numRuns: 10_000, seed: SEED });
+  });
+
+  test('is written for a million random doubles', () => {
+    const next = randomFrom(SEED);
+    const view = new DataView(new ArrayBuffer(8));
+    const double = (kind: number): number => {
+      if (kind === 0) return next(1e9) / 10 ** next(12);
+      if (kind === 1) return (next(2 ** 31) * 2 ** 22 + next(2 ** 22)) / 10 ** next(20);
+      if (kind === 2) return Number(`${next(1e9)}e${next(640) - 330}`);
+      view.setUint32(0, next(2 ** 32));
+      view.setUint32(4, next(2 ** 32));
+      return view.getFloat64(0);
     };
-    expect(lineOf(rig, item)).toBe(expectedLine(item));
-  });
-
-  it('are left out, or null in arrays, where they are undefined', () => {
-    expect(membersOf({ a: undefined, b: 1, c: undefined })).toBe('"b":1');
-    expect(membersOf({ a: { b: undefined }, c: [undefined] })).toBe('"a":{},"c":[null]');
-    expect(membersOf(new Map<string, unknown>([['a', undefined], ['b', 2]]))).toBe('"b":2');
-  });
-
-  it('keep every escape of JSON', () => {
-    const every = Array.from({ length: 0x250 }, (_, code) => String.fromCharCode(code)).join('');
-    for (const text of [every, ...every]) {
-      const item = { type: 'x', text, [text]: 1, long: `${'y'.repeat(70)}${text}${'z'.repeat(33)}` };
-      expect(lineOf(rig, item)).toBe(expectedLine(item));
+    for (let round = 0; round < 1000; round += 1) {
+      const values = Array.from({ length: 1000 }, (_, index) => double(index % 4));
+      expect(valueThrough(values)).toBe(JSON.stringify(values));
     }
   });
 
-  it('have U+2028 and U+2029 escaped and nothing that resembles them', () => {
-    const text = '\u2027\u2028\u2029\u202a\ud7ff\ue000\u20a8 \u2028';
-    const item = { type: 'x', short: text, long: text.repeat(40), [text]: [text] };
-    const line = lineOf(rig, item);
-    expect(line).toBe(expectedLine(item));
-    expect(line).not.toMatch(/[\u2028\u2029]/);
+  test('is written for the doubles and integers at every border', () => {
+    const borders = [0, -0, 0.1, 0.2, 0.3, 1.1, 12.0, 0.1 + 0.2, 1e21, 1e20, 123e-20, 1e-6, 1e-7, 9.5e-7, 5e-324, Number.MAX_VALUE, 2 ** 53, 2 ** 53 - 1, 2 ** 53 + 2,
+      999_999_999_999_999.9, 99_999_999_999_999.98, 123_456_789_012_345.6, 0.000001, 0.0000012345, 4.35, 1.005, 1e15, 1e15 + 0.5, 1e22, 100, 1 / 3];
+    const integers = [31, 32, 63, 64, 127, 128, 255, 256, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 32_767, 32_768, 32_769];
+    const values = [...borders, ...borders.map((value) => -value), ...integers, ...integers.map((value) => -value), NaN, Infinity, -Infinity];
+    expect(valueThrough(values)).toBe(JSON.stringify(values));
   });
 
-  it('have U+FFFD for each lone surrogate, in short and long strings and in keys', () => {
-    const texts = ['\ud83d', '\ude00', 'a\ud83db', '\ud83d\ud83d\ude00', '\ude00\ud83d', '\ud800\udbff\udc00\udfff\udfff'];
-    for (const lone of texts) {
-      for (const text of [lone, lone.repeat(5), `${'x'.repeat(15)}${lone}`, lone.repeat(100), `${'x'.repeat(63)}${lone}`]) {
-        for (let time = 0; time < 2; time += 1) {
-          const item = { type: 'x', text, [text]: { [text]: text } };
-          expect(lineOf(rig, item)).toBe(expectedLine(item));
-        }
+  test('is written for strings of every length, with a special character at every place', () => {
+    for (const special of ['', '"', '\\', '\n', '\x1f', 'é', '€', '\u2028', '\u2029', '\u2027', '\ud7ff', '\ue000', '😀', '\ud83d']) {
+      for (let length = 0; length < 70; length += 1) {
+        const before = Math.floor(length / 2);
+        const text = `${'a'.repeat(before)}${special}${'b'.repeat(length - before)}`;
+        expect(valueThrough([text, { [text]: text }])).toBe(expectedJson([text, { [text]: text }]));
       }
     }
-  });
-});
-
-describe('values that JSON does not know', () => {
-  it('of bigint are written as their digits', () => {
-    const values = [0n, 1n, -1n, 2n ** 63n - 1n, 2n ** 63n, -(2n ** 63n), -(2n ** 63n) - 1n, 2n ** 64n - 1n, 2n ** 64n, 2n ** 200n, -(2n ** 200n), 10n ** 60n, 3n ** 80_000n, -(3n ** 80_000n)];
-    expect(membersOf({ values })).toBe(`"values":[${values.join(',')}]`);
+    const long = 'line one\n\t"quoted" \\ € \u2028 😀 '.repeat(5000);
+    expect(valueThrough(long)).toBe(expectedJson(long));
   });
 
-  it('of Map are written as objects, with the text of their keys', () => {
-    const map = new Map<unknown, unknown>([
-      ['a"', 1], [1, 2], [-1.5, 3], [true, 4], [null, 5], [2n ** 70n, 6], [5n, 7], [NaN, 8], [-Infinity, 9], [undefined, 10],
-      [new Date(0), 11], [new Date(-1), 12], [new Date(NaN), 13], [{ b: { c: 1 } }, 14], [[1, [2]], 15], [Buffer.from('x'), 16], ['', { d: new Map([['e', 'f']]) }],
-      [new Date(1e12), 17], [false, 18], [300, 19], [70_000, 20], [-100, 21], [-1000, 22], [-70_000, 23], [Infinity, 24], [2n ** 63n, 25], [-7, 26],
-    ]);
-    expect(membersOf({ map })).toBe(
-      '"map":{"a\\"":1,"1":2,"-1.5":3,"true":4,"null":5,"1180591620717411303424":6,"5":7,"NaN":8,"-Infinity":9,"undefined":10,'
-      + '"1970-01-01T00:00:00.000Z":11,"1969-12-31T23:59:59.999Z":12,"null":13,"[object]":14,"[object]":15,"[object]":16,"":{"d":{"e":"f"}},'
-      + '"2001-09-09T01:46:40.000Z":17,"false":18,"300":19,"70000":20,"-100":21,"-1000":22,"-70000":23,"Infinity":24,"9223372036854775808":25,"-7":26}',
-    );
-  });
-
-  it('of Set are written as arrays', () => {
-    expect(membersOf({ set: new Set([1, 'a', new Set([[2]])]) })).toBe('"set":[1,"a",[[2]]]');
-  });
-
-  it('of bytes are written as base64', () => {
-    for (let length = 0; length < 300; length += length < 20 ? 1 : 37) {
-      const bytes = Buffer.from(Array.from({ length }, (_, index) => (index * 167 + 251) & 255));
-      const text = bytes.toString('base64');
-      const copy = new Uint8Array(bytes);
-      const item = { buffer: bytes, array: copy, ab: copy.buffer, view: new DataView(copy.buffer) };
-      expect(membersOf(item)).toBe(`"buffer":"${text}","array":"${text}","ab":"${text}","view":"${text}"`);
+  test('is written for every character of the basic plane, alone and in company', () => {
+    for (let code = 0; code < 0x10000; code += 64) {
+      const characters = Array.from({ length: 64 }, (_, index) => String.fromCharCode(code + index));
+      const values = [...characters, `${'pad'.repeat(30)}${characters.join('-')}`];
+      expect(valueThrough(values)).toBe(expectedJson(values));
     }
-    const long = Buffer.alloc(70_000, 7);
-    expect(membersOf({ long, typed: new Float64Array([1.5]), big: new BigInt64Array(10_000) })).toBe(
-      `"long":"${long.toString('base64')}","typed":"${Buffer.from(new Float64Array([1.5]).buffer).toString('base64')}","big":"${Buffer.alloc(80_000).toString('base64')}"`,
-    );
-  });
-
-  it('of Error are written as name and message, whatever the cause is', () => {
-    const error = new TypeError('no "x"', { cause: { deep: [{ unseen: new Error('inner') }] } });
-    expect(membersOf({ error, after: { unseen: 1 } })).toBe('"error":{"name":"TypeError","message":"no \\"x\\""},"after":{"unseen":1}');
-  });
-
-  it('of RegExp are written as an object without members', () => {
-    expect(membersOf({ a: /x"/giu, b: [/y/, 1] })).toBe('"a":{},"b":[{},1]');
   });
 });
 
-describe('an output that is too small', () => {
-  const hostile = {
-    type: 'x', text: 'a\n\u2028\ud83d"\\'.repeat(30), ['k\n'.repeat(60)]: { k: 'v' }, bytes: Buffer.from('some bytes, some more bytes'),
-    big: 3n ** 900n, map: new Map<unknown, unknown>([['long key '.repeat(20), 1], [2n ** 90n, new Date(5)]]), numbers: [0.1, 0.1 + 0.2, 1e300, -(2 ** 60)],
-    error: new Error('e\t'.repeat(50)), set: new Set([{ a: 1 }, { a: 2 }]), none: undefined, last: [[[[{}]]]],
+describe('where JSON has nothing', () => {
+  const cases: [string, unknown, string][] = [
+    ['a bigint is its digits', [0n, 1n, -1n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 64n - 1n, 2n ** 64n, -(2n ** 64n), 10n ** 50n, -(10n ** 200n)], ''],
+    ['bytes are base64, whatever the view', [Buffer.from('ab'), new Uint8Array([0xff]), new Uint16Array([1, 2]), new DataView(new ArrayBuffer(4)), new ArrayBuffer(3), Buffer.alloc(0), new Float64Array([1]), new BigInt64Array([1n])], '["YWI=","/w==","AQACAA==","AAAAAA==","AAAA","","AAAAAAAA8D8=","AQAAAAAAAAA="]'],
+    ['a Map is an object', new Map<unknown, unknown>([['a', 1], [2, 'b'], [true, null], [null, []], [1.5, {}], [3n, 4n], [undefined, 1], ['gone', undefined], [{}, 1], [10n ** 30n, 2]]), '{"a":1,"2":"b","true":null,"null":[],"1.5":{},"3":4,"undefined":1,"[object]":1,"1000000000000000000000000000000":2}'],
+    ['an empty Map and an empty Set', [new Map(), new Set()], '[{},[]]'],
+    ['a Set is an array', new Set([1, 'a', new Set([2])]), '[1,"a",[2]]'],
+    ['an Error is name and message', [new TypeError('bad "x"', { cause: { deep: [1] } }), Object.assign(new Error('m'), { code: 'E' })], '[{"name":"TypeError","message":"bad \\"x\\""},{"name":"Error","message":"m"}]'],
+    ['a RegExp is {}', [/a"b/giu, 1], '[{},1]'],
+    ['undefined, functions and members of both are left out, null in arrays', { a: undefined, b: [undefined, (): number => 1], c: (): number => 2, d: 3 }, '{"b":[null,null],"d":3}'],
+    ['a record whose first member is undefined', { a: undefined, b: 1 }, '{"b":1}'],
+    ['a record of undefined only', { a: undefined }, '{}'],
+    ['boxed primitives are their values', [Object('x'), Object(1.5), Object(true), Object(7n)], '["x",1.5,true,7]'],
+    ['an invalid date is null', [new Date(NaN)], '[null]'],
+    ['dates are ISO', [new Date(0), new Date(1), new Date(-1), new Date(8.64e15), new Date(-8.64e15), new Date(4_294_967_296_000)], ''],
+    ['toJSON is called, of plain objects and of classes', [{ toJSON: (): unknown => [1] }, new (class { toJSON(): unknown { return { x: undefined, y: 1 }; } })()], '[[1],{"y":1}]'],
+    ['a class is its members, a subclass of Map an object', [new (class { a = 1; #b = 2; get c(): number { return this.#b; } })(), new (class extends Map<string, number> {})([['k', 1]])], '[{"a":1},{"k":1}]'],
+  ];
+  test.each(cases)('%s', (_name, value, expected) => {
+    const text = expected === '' ? JSON.stringify(value, (_key, member: unknown) => (typeof member === 'bigint' ? `#${member}#` : member)).replaceAll('"#', '').replaceAll('#"', '') : expected;
+    expect(valueThrough(value)).toBe(text);
+    for (const outputBytes of [96, 97, 110, 128]) expect(valueThrough(value, outputBytes)).toBe(text);
+  });
+});
+
+describe('an output that is full', () => {
+  const item = {
+    type: 'response_item', text: 'é"\n\u2028\ud800'.repeat(40), list: [1, -1.5, 1e300, null, true, [[]], {}], big: 10n ** 300n, bytes: Buffer.alloc(301, 7),
+    ['long key '.repeat(40)]: new Map<unknown, unknown>([['k'.repeat(200), 1], [10n ** 150n, 2]]), error: new Error('m'.repeat(150)), date: new Date(0),
   };
-  const json = (): string => {
-    const members = Object.entries(hostile).filter(([key]) => !['bytes', 'big', 'map', 'error', 'set'].includes(key));
-    return jsonOf(Object.fromEntries(members));
-  };
-
-  it('stops a line at any byte, and the line goes on in the next output', () => {
-    for (let time = 0; time < 3; time += 1) {
-      const payload = encodeAt(rig, hostile);
-      const whole = transcode(rig, payload);
-      for (let first = 0; first <= whole.byteLength + 1; first += 1) expect(transcode(rig, payload, 4096, first).equals(whole), `cut at ${first}`).toBe(true);
+  test('is gone on with at any byte', () => {
+    const whole = through(item);
+    expect(JSON.parse(whole)).toMatchObject({ type: 'response_item', list: [1, -1.5, 1e300, null, true, [[]], {}] });
+    for (let outputBytes = 96; outputBytes < whole.length + 100; outputBytes += 1) {
+      const text = through(item, outputBytes);
+      if (text !== whole) expect({ outputBytes, text }).toEqual({ outputBytes, text: whole });
     }
-    expect(json()).toContain('last');
   });
 
-  it('gives the same line for outputs of every size from a byte on', () => {
-    const payload = encodeAt(rig, hostile);
-    const whole = transcode(rig, payload);
-    for (let size = 1; size < 300; size += 1) expect(transcode(rig, payload, size).equals(whole), `outputs of ${size}`).toBe(true);
+  test('is filled again and again by a line much longer than it', () => {
+    const text = 'a "long" line\n'.repeat(1_000_000);
+    expect(valueThrough(text, 64 * 1024) === JSON.stringify(text)).toBe(true);
   });
 
-  it('is filled to its last byte while a line is unfinished, and none behind it is returned', () => {
-    const { offset, bytes } = encodeAt(rig, hostile);
-    let end = rig.writer.line(offset, bytes, 0, 1, OUTPUT_OFFSET, OUTPUT_OFFSET + 64);
-    let total = end - OUTPUT_OFFSET;
-    while (!rig.writer.finished) {
-      expect(end).toBe(OUTPUT_OFFSET + 64);
-      expect(rig.writer.lineBytes).toBe(total);
-      end = rig.writer.resume(OUTPUT_OFFSET, OUTPUT_OFFSET + 64);
-      total += end - OUTPUT_OFFSET;
-    }
-    expect(rig.writer.lineBytes).toBe(total);
-  });
-
-  it('holds part of a line longer than all of it', () => {
-    const item = { type: 'x', text: 'line\n'.repeat(200_000), more: ['\u2028'.repeat(100_000)] };
-    expect(transcode(rig, encodeAt(rig, item), 65_536).toString()).toBe(expectedLine(item));
-    expect(transcode(rig, encodeAt(rig, item)).toString()).toBe(expectedLine(item));
+  test('holds the beginning of an envelope that does not fit', () => {
+    const payload = transcoding.pack({ type: 'x' });
+    expect(transcoding.transcoder.line(RING_OFFSET, payload.byteLength, 0, 1, 2_000_000, 2_000_050)).toBe(2_000_050);
+    expect(transcoding.transcoder.finished).toBe(false);
+    const start = transcoding.bytes.toString('utf8', 2_000_000, 2_000_050);
+    const end = transcoding.transcoder.resume(3_000_000, 3_000_200);
+    expect(transcoding.transcoder.finished).toBe(true);
+    expect(start + transcoding.bytes.toString('utf8', 3_000_000, end)).toMatch(/^\{"timestamp":"1970-01-01T00:00:00\.000Z","ordinal":1,"type":"x","crc":"[0-9a-f]{8}"\}\n$/);
   });
 });
 
-describe('the comparison of these tests', () => {
-  it('sees one wrong byte', () => {
-    const item = { type: 'x', text: 'abc' };
-    const payload = encodeAt(rig, item);
-    rig.bytes[payload.offset + payload.bytes - 1] = 0x64;
-    expect(transcode(rig, payload).toString()).not.toBe(expectedLine(item));
-    expect(transcode(rig, put(rig, rig.encoder.encode(item))).toString()).toBe(expectedLine(item));
+describe('record definitions', () => {
+  test('of more lists of keys than msgpackr shares and than their area holds are all written right', () => {
+    const fresh = new Transcoding();
+    const next = randomFrom(SEED);
+    for (let index = 0; index < 9000; index += 1) {
+      const name = `${'wide'.repeat(next(30))}${index}`;
+      const item = { type: 'x', [name]: index, nested: { [`${name}a`]: [{ [`${name}b`]: 1, z: 2 }, { [`${name}b`]: 3, z: 4 }] } };
+      expect(fresh.through(item)).toBe(JSON.stringify(item));
+    }
+    // The first lists, shared long ago, are still known.
+    expect(fresh.through({ type: 'x', payload: { '0': 1 } })).toBe('{"type":"x","payload":{"0":1}}');
   });
+
+  test('of one item with more lists than one item may name', () => {
+    const fresh = new Transcoding();
+    const item = { type: 'x', list: Array.from({ length: 12_000 }, (_, index) => ({ [`k${index % 9000}`]: index, same: { a: 1 } })) };
+    expect(fresh.through(item) === JSON.stringify(item)).toBe(true);
+    expect(fresh.through(item) === JSON.stringify(item)).toBe(true);
+  });
+
+  test('of an item that could not be packed are never published', () => {
+    const fresh = new Transcoding();
+    expect(() => fresh.encoder.encode({ type: 'x', fresh1: { fresh2: Symbol('s') } })).toThrow(/LASTWORD_ITEM_INVALID/);
+    for (const item of [{ type: 'x', other1: { other2: 1 } }, { type: 'x', fresh1: { fresh2: 2 } }]) expect(fresh.through(item)).toBe(JSON.stringify(item));
+  });
+});
+
+describe('msgpack', () => {
+  /** A payload whose item is a Map with the one member `v`. */
+  const payloadOf = (...value: number[]): number => transcoding.place(Uint8Array.from([0x81, 0xa1, 0x76, ...value])).byteLength;
+  const jsonOf = (...value: number[]): string => transcoding.json(payloadOf(...value)).slice(5, -1);
+
+  test('with any first byte is written or refused, and each is seen', () => {
+    const seen = new Set<number>();
+    const hand: [number[], string][] = [
+      [[0xca, 0x3f, 0xc0, 0, 0], '1.5'], [[0xc1], '{}'], [[0xc0], 'null'], [[0xc7, 0, 0x99], '""'], [[0xc8, 0, 1, 0x99, 1], '"AQ=="'], [[0xc9, 0, 0, 0, 1, 0x99, 1], '"AQ=="'],
+      [[0xd8, 0x42, ...new Array<number>(15).fill(0), 5], '5'], [[0xd7, 0x42, 0, 0, 0, 0, 0, 0, 0, 9], '9'], [[0xdd, 0, 0, 0, 1, 7], '[7]'], [[0xdf, 0, 0, 0, 1, 0xa1, 0x61, 7], '{"a":7}'],
+      [[0xdb, 0, 0, 0, 1, 0x62], '"b"'], [[0xc6, 0, 0, 0, 1, 0xff], '"/w=="'], [[0xcf, 255, 255, 255, 255, 255, 255, 255, 255], '18446744073709551615'],
+      [[0xd3, 128, 0, 0, 0, 0, 0, 0, 0], '-9223372036854775808'], [[0xd2, 128, 0, 0, 0], '-2147483648'], [[0xd1, 128, 0], '-32768'], [[0xd0, 128], '-128'],
+      [[0xcc, 255], '255'], [[0xcd, 255, 255], '65535'], [[0xce, 255, 255, 255, 255], '4294967295'], [[0xd9, 1, 0x63], '"c"'], [[0xda, 0, 1, 0x64], '"d"'],
+      [[0xc4, 0], '""'], [[0xc5, 0, 1, 0], '"AA=="'], [[0xdc, 0, 1, 1], '[1]'], [[0xde, 0, 0], '{}'], [[0xc2], 'false'], [[0xc3], 'true'],
+      [[0xcb, 0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a], '0.1'], [[0xd5, 0x42, 255, 0], '-256'], [[0xd6, 0xff, 0, 0, 0, 1], '"1970-01-01T00:00:01.000Z"'],
+    ];
+    for (const [bytes, text] of hand) {
+      seen.add(bytes[0] ?? 0);
+      expect(jsonOf(...bytes)).toBe(text);
+    }
+    seen.add(0xd4);
+    expect(jsonOf(0x91, 0xd4, 0, 0)).toBe('[null]');
+    for (let byte = 0; byte < 0x40; byte += 1) expect(jsonOf(byte)).toBe(String(byte));
+    for (let byte = 0xe0; byte < 0x100; byte += 1) expect(jsonOf(byte)).toBe(String(byte - 256));
+    for (let count = 0; count < 16; count += 1) {
+      expect(jsonOf(0x90 + count, ...new Array<number>(count).fill(1))).toBe(JSON.stringify(new Array(count).fill(1)));
+      const pairs = Array.from({ length: count }, (_, index) => [0xa1, 0x61 + index, index]).flat();
+      expect(jsonOf(0x80 + count, ...pairs)).toBe(JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, index) => [String.fromCharCode(0x61 + index), index]))));
+    }
+    for (let length = 0; length < 32; length += 1) expect(jsonOf(0xa0 + length, ...new Array<number>(length).fill(0x7a))).toBe(JSON.stringify('z'.repeat(length)));
+    for (const [from, to] of [[0, 0x40], [0x80, 0xc0], [0xe0, 0x100]] as const) for (let byte = from; byte < to; byte += 1) seen.add(byte);
+    // Records, from the encoder: 40 lists are enough for ids of one and of two bytes.
+    const records = new Transcoding();
+    for (let index = 0; index < 2000; index += 1) {
+      const item = { type: 'x', [`k${index}`]: 1 };
+      records.pack(item); // from its second use on a list is shared
+      const payload = records.pack(item);
+      seen.add(payload[0] ?? 0);
+      expect(records.json(payload.byteLength)).toBe(JSON.stringify(item));
+    }
+    expect(Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !seen.has(byte))).toEqual([]);
+  });
+
+  test('that is none ends in an error, and the next line is right', () => {
+    const next = randomFrom(SEED);
+    const good = Buffer.from(transcoding.pack({ type: 'x', list: [1, 'two', { three: 3.5 }], when: new Date(0), big: 2n ** 70n, set: new Set([1]) }));
+    let refused = 0;
+    for (let round = 0; round < 20_000; round += 1) {
+      const bad = Buffer.from(good.subarray(0, round % 2 === 0 ? next(good.byteLength) : good.byteLength));
+      if (bad.byteLength > 0) bad[next(bad.byteLength)] = next(256);
+      try {
+        transcoding.line(transcoding.place(bad).byteLength);
+      } catch (error) {
+        expect(error).toMatchObject({ message: 'the payload is no msgpack' });
+        refused += 1;
+      }
+    }
+    expect(refused).toBeGreaterThan(5000);
+    expect(through({ type: 'x', a: 1 })).toBe('{"type":"x","a":1}');
+  });
+
+  test('depth counts containers in containers, the item as one', () => {
+    const depthOf = (item: object): number => transcoding.transcoder.depth(RING_OFFSET, transcoding.pack(item).byteLength);
+    expect(depthOf({ type: 'x', payload: 1 })).toBe(1);
+    expect(depthOf({ type: 'x', payload: {} })).toBe(2);
+    expect(depthOf({ type: 'x', payload: [[], [[]], 'text', new Map([[1, [[[[]]]]]])] })).toBe(7);
+    expect(depthOf({ type: 'x', set: new Set([1]), error: new Error('x'), big: 2n ** 80n, bytes: Buffer.alloc(300) })).toBe(2);
+  });
+});
+
+test('the comparison notices one wrong byte', () => {
+  const { byteLength } = transcoding.pack({ type: 'x', payload: 'abc' });
+  const line = transcoding.line(byteLength);
+  expect(line.toString()).toContain('abc');
+  transcoding.bytes[RING_OFFSET + byteLength - 1] = 0x78;
+  expect(transcoding.json(byteLength)).toBe('{"type":"x","payload":"abx"}');
 });

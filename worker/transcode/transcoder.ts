@@ -45,7 +45,7 @@ export class Transcoder {
 
   /** Goes on with the unfinished line. */
   resume(out: number, outEnd: number): number {
-    if (this.#isFinished) throw new Error('lastword: no line is unfinished');
+    if (this.#isFinished) throw new Error('no line is unfinished');
     return this.#took(this.#wasm.resume(out, outEnd), out);
   }
 
@@ -72,13 +72,8 @@ export class Transcoder {
   }
 }
 
-/** A transcoder with its mutable state in the scratch area at the offset; one for each area. */
-export function createTranscoder(module: WebAssembly.Module, memory: WebAssembly.Memory, scratchOffset: number): Transcoder {
-  return new Transcoder(module, memory, scratchOffset);
-}
-
 function notMsgpack(): Error {
-  return new Error('lastword: assertion failed: a payload is msgpack of an object');
+  return new Error('the payload is no msgpack');
 }
 
 /** What the module asks of JavaScript: texts that only it can make fast enough, and zlib's checksum for long lines. */

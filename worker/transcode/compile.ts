@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-const WASM_URL = new URL('../../worker/transcode/transcode.wasm', import.meta.url);
+const WASM_URL = new URL('./transcoder.wasm', import.meta.url);
 
 let compiled: Promise<WebAssembly.Module> | undefined;
 

@@ -1,0 +1,10 @@
+/** Promises that tests name in their titles: `P1: …`. Each has one test at least. */
+export const PROMISES: Readonly<Record<string, string>> = {
+  P1: 'Within a thread the file holds a gap-free prefix of the accepted sequence.',
+  P2: 'Every line is one complete JSON record; two records never share a line.',
+  P4: 'What is written survives SIGKILL.',
+  P11: 'A full ring never overwrites and never drops: append waits, or throws LASTWORD_RING_FULL.',
+  P14: 'Bad items fail synchronously, with no effect on others.',
+  P15: 'Output is valid UTF-8, with a newline only as terminator.',
+  P20: 'No payload in errors, figures and logs.',
+};

@@ -1,0 +1,99 @@
+/** The rules of the house, where a machine can see whether they are kept. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, test } from 'vitest';
+import { ERROR_CODES } from '../src/errors.js';
+import { ROOT, filesBelow, importsOf, nodesOf, parse, read } from './support/source.js';
+
+const LINES_MAX = 300;
+const SHIPPED = [...filesBelow('src', '.ts'), ...filesBelow('worker', '.ts')];
+const CODE = ['src', 'worker', 'bench', 'examples', 'test', 'scripts'].flatMap((folder) =>
+  [...filesBelow(folder, '.ts'), ...filesBelow(folder, '.mjs')]);
+const DOCUMENTS = [...filesBelow('docs', '.md'), ...['README.md', 'CHANGELOG.md'].filter((path) => existsSync(join(ROOT, path)))];
+
+/** Who may import what: the rest may not. */
+const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp }[] = [
+  { what: /^comlink$/, in: SHIPPED, only: /^(src\/control\/writer-handle|worker\/control)\.ts$/ },
+  { what: /^msgpackr$/, in: SHIPPED, only: /^src\/producer\// },
+  { what: /^(node:)?worker_threads$/, in: SHIPPED, only: /^(src\/control\/.*|src\/producer\/port|worker\/main)\.ts$/ },
+  { what: /^piscina$/, in: CODE, only: /^(src\/reader|bench|examples)\// },
+  { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-ops\.ts|worker\/transcode\/compile\.ts|src\/reader\/)/ },
+];
+
+/** What a file outside of worker/fs-ops.ts may take from node:fs. */
+const READING = new Set([
+  'closeSync', 'createReadStream', 'existsSync', 'fstat', 'fstatSync', 'lstat', 'lstatSync', 'open', 'openSync', 'opendir', 'read', 'readFile',
+  'readFileSync', 'readSync', 'readdir', 'readdirSync', 'realpath', 'stat', 'statSync', 'Stats', 'BigIntStats', 'Dirent', 'FileHandle', 'constants',
+]);
+
+/** The host side loads code of the writer's only here: to start it, and to measure how deep an item is. */
+const WORKER_IMPORTS = /^src\/control\/writer-handle\.ts -> worker\/|^src\/(producer|control)\/.* -> worker\/transcode\/(transcoder|compile)\.js$/;
+
+describe('the house', () => {
+  test(`keeps its files below ${LINES_MAX} lines`, () => {
+    const long = SHIPPED.map((path) => ({ path, lines: read(path).split('\n').length - 1 })).filter(({ lines }) => lines > LINES_MAX);
+    expect(long).toEqual([]);
+  });
+
+  test('operates on shared words only in src/ring', () => {
+    const found = SHIPPED.filter((path) => !path.startsWith('src/ring/') && !path.startsWith('worker/transcode/assembly/')).filter((path) =>
+      [...nodesOf(parse(path))].some((node) =>
+        ts.isIdentifier(node) && node.text === 'Atomics' && !ts.isTypeQueryNode(node.parent.parent)));
+    expect(found).toEqual([]);
+  });
+
+  test.each(IMPORT_TABLE.map((row) => [row.what.source, row] as const))('imports %s only where the table says', (_name, row) => {
+    const found = row.in.filter((path) => !row.only.test(path) && importsOf(parse(path)).some(({ specifier }) => row.what.test(specifier)));
+    expect(found).toEqual([]);
+  });
+
+  test('changes files only in worker/fs-ops.ts', () => {
+    const found = SHIPPED.filter((path) => path !== 'worker/fs-ops.ts').flatMap((path) => [
+      ...importsOf(parse(path))
+        .filter(({ specifier }) => /^(node:)?fs(\/promises)?$/.test(specifier))
+        .flatMap(({ names }) => names.filter((name) => !READING.has(name)).map((name) => `${path}: ${name}`)),
+      ...[...read(path).matchAll(/\bopen(?:Sync)?\([^)]*'(?:[wa]|r\+|rs\+)[^)]*\)/g)].map(([call]) => `${path}: ${call}`),
+    ]);
+    expect(found).toEqual([]);
+  });
+
+  test('loads code of the writer into the host side only to start it and to measure items', () => {
+    const found = filesBelow('src', '.ts').flatMap((path) =>
+      importsOf(parse(path))
+        .filter(({ specifier }) => specifier.startsWith('.'))
+        .map(({ specifier }) => `${path} -> ${join(dirname(path), specifier)}`)
+        .filter((link) => link.includes('-> worker/') && !WORKER_IMPORTS.test(link)));
+    expect(found).toEqual([]);
+  });
+
+  test('explains every error code under a heading of its own, and no other', () => {
+    const headings = [...read('docs/errors.md').matchAll(/^#+ +`?(LASTWORD_[A-Z_]+)`?\s*$/gm)].map(([, code]) => code);
+    expect(headings.slice().sort()).toEqual([...ERROR_CODES].sort());
+  });
+
+  test('leaves no test alone, nothing to be done later, and nothing untyped', () => {
+    const only = /\b(describe|test|it)\.onl[y]\b/;
+    const later = /\b(TO[D]O|FIX[M]E)\b/;
+    const found = CODE.flatMap((path) => {
+      const text = read(path);
+      const untyped = path.endsWith('.ts') && [...nodesOf(parse(path))].some(({ kind }) => kind === ts.SyntaxKind.AnyKeyword);
+      return [
+        ...(only.test(text) ? [`${path}: a test on its own`] : []),
+        ...(later.test(text) ? [`${path}: put off`] : []),
+        ...(untyped ? [`${path}: untyped`] : []),
+      ];
+    });
+    expect(found).toEqual([]);
+  });
+
+  test('links to files that exist', () => {
+    const broken = DOCUMENTS.flatMap((path) =>
+      [...read(path).replaceAll(/```.*?```/gs, '').matchAll(/\]\(([^)\s]+)[^)]*\)/g)]
+        .map(([, target = '']) => target)
+        .filter((target) => !/^([a-z]+:|#)/.test(target))
+        .filter((target) => !existsSync(join(ROOT, dirname(path), decodeURIComponent(target.replace(/#.*/, '')))))
+        .map((target) => `${path}: ${target}`));
+    expect(broken).toEqual([]);
+  });
+});
