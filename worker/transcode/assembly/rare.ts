@@ -1,11 +1,11 @@
 // Members of containers that are not records or arrays.
 import { takeBigint } from './host';
-import { beginOwnKey, form, IN_MAP, IN_OWN_RECORD, left, passKey, passedUndefined, putLead, takeOne } from './members';
+import { IN_MAP, IN_OWN_RECORD, beginOwnKey, form, left, passedUndefined, putLead } from './members';
 import { putDouble, putInteger, putSigned } from './numbers';
 import { BASE64, DIGITS_KEY, KEY, beginPiece, endPiece, piece, pieceFrom, pieceTo, pumpBase64, pumpCopy, pumpDigits, PREFIX, TEXT } from './pieces';
 import { readKeyHead } from './records';
 import { skim } from './skim';
-import { at, end, read16, read32, read64, readLength, setAt } from './state';
+import { at, isFaulty, read16, read32, read64, readLength, setAt } from './state';
 import { pumpText } from './strings';
 import { MESSAGE_TEXT, NAME_TEXT, OBJECT_TEXT, UNDEFINED_TEXT, putNull, putText } from './texts';
 import { isTime, putTime } from './time';
@@ -60,9 +60,8 @@ function putKeyEnd(out: u32): u32 {
 function putMapMember(out: u32): u32 {
   const key = at;
   skim();
-  if (passedUndefined()) return out;
+  if (isFaulty || passedUndefined()) return out;
   const value = at;
-  if (key >= end) return out;
   setAt(key);
   out = putKeyStart(out);
   const byte = <u32>load<u8>(key);

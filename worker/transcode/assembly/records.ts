@@ -59,6 +59,7 @@ function findOwn(list: u32, isDefined: u32): bool {
 
 /** A definition: its id, of one byte or two, at the place, then an array of strings. Becomes the record found. */
 export function define(idBytes: u32): bool {
+  if (idBytes - 1 > 1) fail();
   if (!has(idBytes)) return false;
   const low = <u32>load<u8>(at);
   const id = idBytes == 1 ? low - 0x40 : (low & 31) + 32 + (<u32>load<u8>(at, 1) << 5);

@@ -71,7 +71,7 @@ function skimExtension(bytes: u32): u32 {
   if (!has(1)) return NO_CONTAINER;
   const type = <u32>load<u8>(at);
   setAt(at + 1);
-  if (type == 0x72 && bytes <= 2) return define(bytes) ? keyCount : NO_CONTAINER;
+  if (type == 0x72) return define(bytes) ? keyCount : NO_CONTAINER;
   if (!has(bytes)) return NO_CONTAINER;
   const first = bytes == 1 ? <u32>load<u8>(at) : 1;
   setAt(at + bytes);

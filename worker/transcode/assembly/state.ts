@@ -65,7 +65,7 @@ export function fail(): void {
 // @ts-ignore: decorator
 @inline
 export function has(bytes: u32): bool {
-  if (end - at >= bytes) return true;
+  if (end - at >= bytes && !isFaulty) return true;
   fail();
   return false;
 }

@@ -134,7 +134,7 @@ function putExtension(out: u32, bytes: u32): u32 {
   if (!has(1)) return out;
   const type = <u32>load<u8>(at);
   setAt(at + 1);
-  if (type == 0x72 && bytes <= 2) {
+  if (type == 0x72) {
     if (define(bytes)) openRecord();
     return out;
   }
