@@ -3,7 +3,7 @@ import { hostCrc32 } from './host';
 import { CRC_TABLES, scratch } from './state';
 
 /** From here on the call to zlib costs less than its speed saves. */
-const HOST_BYTES_MIN: u32 = 2048;
+const HOST_BYTES_MIN: u32 = 1024;
 
 export function makeCrcTables(): void {
   const tables = scratch + CRC_TABLES;

@@ -7,7 +7,7 @@ export let end: u32 = 0;
 export let limit: u32 = 0;
 /** The payload turned out to be none. Then the limit is 0, so that every loop ends. */
 export let isFaulty: bool = false;
-/** Last address from which three vectors can be read. */
+/** Last address from which four vectors can be read. */
 export let vectorLast: u32 = 0;
 
 export let scratch: u32 = 0;
@@ -22,15 +22,16 @@ export const CARRY_BYTES: u32 = 512;
 export const LINE_START: u32 = CARRY + CARRY_BYTES;
 /** Scratch: for each byte below 128 its escape, and the escape's length in the eighth byte. */
 export const ESCAPES: u32 = LINE_START + 128;
+/** Scratch: three vectors, of spaces, quotes and backslashes. */
+export const VECTORS: u32 = ESCAPES + 128 * 8;
 /** Scratch: values left in each of the containers that are being passed over. */
-export const LEVELS: u32 = ESCAPES + 128 * 8;
+export const LEVELS: u32 = VECTORS + 64;
 export const LEVELS_MAX: u32 = 2048;
 /** Scratch: open containers of the line, 16 bytes each. Only from here on the writer's side. */
 export const STACK: u32 = LEVELS + LEVELS_MAX * 4;
 export const STACK_MAX: u32 = 2048;
 /** Scratch: the tables of the checksum. */
 export const CRC_TABLES: u32 = STACK + STACK_MAX * 16;
-export const CRC_TABLES_BYTES: u32 = 16 * 1024;
 
 export function setPlaces(scratchOffset: u32, definitionsOffset: u32): void {
   scratch = scratchOffset;

@@ -1,6 +1,6 @@
-// The inside of JSON strings: sixteen bytes at a time, up to the first that is not copied as it is.
+// The inside of JSON strings: thirty-two bytes at a time, up to the first that is not copied as it is.
 import { pieceFrom, pieceTo, setPieceFrom } from './pieces';
-import { ESCAPES, limit, scratch, vectorLast } from './state';
+import { ESCAPES, VECTORS, limit, scratch, vectorLast } from './state';
 
 const HEX_LOW: u64 = 0x30;
 const HEX_HIGH: u64 = 0x57;
@@ -12,6 +12,9 @@ export function makeEscapes(): void {
     const digit = low < 10 ? HEX_LOW + low : HEX_HIGH + low;
     store<u64>(escapes + (byte << 3), 0x06_00_00_00_30_30_75_5c | ((HEX_LOW + (byte >> 4)) << 32) | (digit << 40));
   }
+  memory.fill(scratch + VECTORS, 0x20, 16);
+  memory.fill(scratch + VECTORS + 16, 0x22, 16);
+  memory.fill(scratch + VECTORS + 32, 0x5c, 16);
   makeLetter(8, 0x62);
   makeLetter(9, 0x74);
   makeLetter(10, 0x6e);
@@ -55,29 +58,62 @@ function specials(from: u32, bytes: v128): u32 {
 
 /** Goes on with a piece of a string. All of it is out if `pieceFrom` is `pieceTo`; otherwise the limit is reached. */
 export function pumpText(out: u32): u32 {
+  const escapes = scratch + ESCAPES;
   const to = pieceTo;
+  const stop = limit;
+  // Loaded once: constants would be made anew in each turn of the loop.
+  const space = v128.load(scratch + VECTORS);
+  const quote = v128.load(scratch + VECTORS, 16);
+  const backslash = v128.load(scratch + VECTORS, 32);
   let from = pieceFrom;
-  while (from < to && out < limit) {
+  while (from < to && out < stop) {
     if (from > vectorLast) {
       out = putUnit(from, to, out);
       from = pieceFrom;
       continue;
     }
-    const bytes = v128.load(from);
-    v128.store(out, bytes);
-    let plain: u32 = 16;
-    if (v128.any_true(suspects(bytes))) plain = <u32>ctz<u32>(specials(from, bytes) | 0x10000);
     const left = to - from;
-    if (plain < 16 && plain < left) {
-      out = putUnit(from + plain, to, out + plain);
-      from = pieceFrom;
+    const low = v128.load(from);
+    const high = v128.load(from, 16);
+    v128.store(out, low);
+    v128.store(out, high, 16);
+    const lowMask = v128.or(i8x16.lt_s(low, space), v128.or(i8x16.eq(low, quote), i8x16.eq(low, backslash)));
+    const highMask = v128.or(i8x16.lt_s(high, space), v128.or(i8x16.eq(high, quote), i8x16.eq(high, backslash)));
+    const mask = i8x16.bitmask(lowMask) | (i8x16.bitmask(highMask) << 16);
+    const plain = min<u32>(mask == 0 ? 32 : <u32>ctz<u32>(mask), left);
+    from += plain;
+    out += plain;
+    if (plain == 32 || plain == left) continue;
+    const byte = <u32>load<u8>(from);
+    if (byte < 0x80) {
+      const escape = load<u64>(escapes + (byte << 3));
+      store<u64>(out, escape);
+      out += <u32>(escape >> 56);
+      from += 1;
     } else {
-      plain = min<u32>(plain, left);
-      from += plain;
-      out += plain;
+      out = putForeign(from, to, out);
+      from = pieceFrom;
     }
   }
   setPieceFrom(from);
+  return out;
+}
+
+/** From a byte above 0x7f up to the next ASCII after sixteen bytes, or to what is written otherwise. Moves `pieceFrom`. */
+function putForeign(from: u32, to: u32, out: u32): u32 {
+  setPieceFrom(from);
+  const stop = limit;
+  while (from <= vectorLast && out < stop) {
+    const bytes = v128.load(from);
+    v128.store(out, bytes);
+    const plain = min<u32>(<u32>ctz<u32>(specials(from, bytes) | 0x10000), to - from);
+    from += plain;
+    out += plain;
+    setPieceFrom(from);
+    if (from == to) return out;
+    if (plain < 16) return putUnit(from, to, out);
+    if (load<u8>(from) < 0x80) return out;
+  }
   return out;
 }
 
