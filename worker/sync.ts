@@ -23,6 +23,8 @@ export class SyncScheduler {
   readonly #options: SyncOptions;
   /** Files whose sync is due, in order. */
   readonly #due = new Set<RolloutFile>();
+  /** Files for which a flush wants more than is synced: one sync may not do, when what is wanted is not all written yet. */
+  readonly #wanted = new Set<RolloutFile>();
   /** Syncs under way. */
   readonly #running = new Set<Promise<void>>();
   #isStopped = false;
@@ -54,10 +56,9 @@ export class SyncScheduler {
   step(requests: number, bytesUnsynced: number): void {
     if (requests !== this.#requestsSeen) {
       this.#requestsSeen = requests;
-      for (const file of this.#writer.openRollouts) {
-        if (isWanted(file, wantedSyncedOf(this.#parts.sidecar, file.slot))) this.#due.add(file);
-      }
+      for (const file of this.#writer.openRollouts) this.#wanted.add(file);
     }
+    this.#queueWanted();
     if (bytesUnsynced >= this.#options.unsyncedBytes) this.#dueSince(Infinity);
     this.#startDue();
     this.#setTimer();
@@ -134,6 +135,7 @@ export class SyncScheduler {
     const sync = this.#sync(file).finally(() => {
       this.#running.delete(sync);
       this.#settle(file);
+      this.#queueWanted();
       this.#startDue();
     });
     this.#running.add(sync);
@@ -186,14 +188,22 @@ export class SyncScheduler {
     return running;
   }
 
+  /** What is wanted and written, or will be: looked at after every pass and every sync, until it is synced. */
+  #queueWanted(): void {
+    for (const file of this.#wanted) {
+      if (!this.#isWanted(file)) this.#wanted.delete(file);
+      else if (file.dirtySinceUs !== undefined) this.#due.add(file);
+    }
+  }
+
+  #isWanted(file: RolloutFile): boolean {
+    return file.failure === undefined && !file.isReleased && wantedSyncedOf(this.#parts.sidecar, file.slot) > file.synced;
+  }
+
   #settle(file: RolloutFile): void {
     const waiting = this.#waiters.get(file);
     if (waiting === undefined || file.isSyncing) return;
     this.#waiters.delete(file);
     for (const resolve of waiting) resolve();
   }
-}
-
-function isWanted(file: RolloutFile, wanted: number): boolean {
-  return wanted > file.synced && file.failure === undefined;
 }

@@ -17,6 +17,21 @@ export interface Run { readonly itemsPerSecond: number; readonly megabytesPerSec
 // A peer may wait without keeping the process alive (pino's worker is unreferenced); a host has other work that does.
 const ALIVE_MS = 60_000;
 
+/** Nobody's run takes a tenth of it; a contender that does not come back is named. */
+const RUN_MS_MAX = 60_000;
+
+async function within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => { reject(new Error(`${what} did not end in ${ms} ms`)); }, ms);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** One contender with its files, which stay open from run to run, as those of a host do. */
 export class Entrant {
   readonly name: string;
@@ -39,7 +54,11 @@ export class Entrant {
   }
 
   /** The clock stops when write() has returned for the last item; then every line is looked for in its file. */
-  async run(): Promise<Run> {
+  run(): Promise<Run> {
+    return within(RUN_MS_MAX, this.#run(), `a run of ${this.name}`);
+  }
+
+  async #run(): Promise<Run> {
     const { threads, itemsPerThread } = this.#load;
     collectGarbage();
     let begin = performance.now();

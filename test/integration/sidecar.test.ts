@@ -224,6 +224,14 @@ describe('flush', () => {
     expect(await thread.flush({ durability: 'accepted' })).toMatchObject({ durability: 'accepted', nextOrdinal: 2 });
   });
 
+  test('option durability, synced: resolves though the writer needs many passes to get there', async () => {
+    const sidecar = await openTestSidecar();
+    const thread = await sidecar.createThread();
+    thread.appendAll(upTo(70_000).map(numbered));
+    expect(await thread.flush({ durability: 'synced' })).toMatchObject({ durability: 'synced', nextOrdinal: 70_001 });
+    expect(thread.synced).toBe(70_001);
+  });
+
   test('of the sidecar: one receipt a thread', async () => {
     const sidecar = await openTestSidecar();
     const threads = await Promise.all(upTo(20).map(() => sidecar.createThread()));
