@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { Packr, Unpackr } from 'msgpackr';
+import { Packr, Unpackr, addExtension } from 'msgpackr';
+import { Packr as OurPackr } from 'msgpackr/pack';
 import { describe, expect, it } from 'vitest';
 import { LastwordError } from '../../src/errors.js';
 import { isCyclic } from '../../src/producer/cycles.js';
@@ -250,6 +251,20 @@ describe("beside the host's own msgpackr", () => {
   const host = new Packr({ structures: [] as never });
   const reader = new Unpackr({ structures: (host as unknown as { structures: never }).structures });
   const sample = { a: 1, b: ['text', { c: 'x'.repeat(3000) }] };
+
+  it('is tested with the very module that we use', () => {
+    expect(Packr).toBe(OurPackr);
+  });
+
+  it('extensions that the host adds are written as their bytes, or as what they write', () => {
+    class Packed { readonly own = 1; }
+    class Written { readonly own = 1; }
+    addExtension({ Class: Packed, type: 0x31, pack: () => Buffer.from('abc'), unpack: () => new Packed() });
+    addExtension({ Class: Written, type: 0x32, write: () => ({ was: [new Set([1])] }), read: () => new Written() });
+    for (let time = 0; time < 3; time += 1) {
+      expect(lineOf(rig, { a: new Packed(), b: [new Written()], c: 1 })).toBe(lineAround('{"a":"YWJj","b":[{"was":[[1]]}],"c":1}'));
+    }
+  });
 
   it('packs of the host never reach the window, and ours are whole, however they take turns', () => {
     for (let turn = 0; turn < 3000; turn += 1) {

@@ -1,68 +1,32 @@
 import { crc32 } from 'node:zlib';
-import { DEFINITIONS_OFFSET } from '../../src/ring/layout.js';
+import { DEFINITIONS_OFFSET, WRITER_SCRATCH_OFFSET } from '../../src/ring/layout.js';
 
 interface Exports {
-  init(scratch: number, definitions: number): void;
-  initWriter(): void;
-  levels(payload: number, bytes: number): number;
-  line(payload: number, bytes: number, timestampMs: number, ordinal: number, out: number, outEnd: number): number;
+  init(scratchOffset: number, definitionsOffset: number, isWriter: boolean): void;
+  levels(payloadOffset: number, payloadBytes: number): number;
+  line(payloadOffset: number, payloadBytes: number, timestampMs: number, ordinal: number, out: number, outEnd: number): number;
   resume(out: number, outEnd: number): number;
 }
 
-/** What the module asks of its host: texts that JavaScript makes, and zlib's checksum for long lines. */
-class Host {
-  readonly #bytes: Buffer;
-  #digits = '';
-
-  constructor(memory: WebAssembly.Memory) {
-    this.#bytes = Buffer.from(memory.buffer);
-  }
-
-  readonly imports = {
-    double: (value: number, to: number): number => this.#bytes.write(String(value), to >>> 0, 'latin1'),
-    bigint: (from: number, bytes: number): void => { this.#digits = bigintAt(this.#bytes.subarray(from >>> 0, (from >>> 0) + bytes)); },
-    /** Bytes written; their complement while more are to come. */
-    bigintPiece: (to: number, room: number): number => {
-      const piece = this.#digits.slice(0, room);
-      this.#digits = this.#digits.slice(piece.length);
-      this.#bytes.write(piece, to >>> 0, 'latin1');
-      return this.#digits === '' ? piece.length : ~piece.length;
-    },
-    crc32: (from: number, bytes: number, crc: number): number => crc32(this.#bytes.subarray(from >>> 0, (from >>> 0) + bytes), crc >>> 0),
-  };
-}
-
-/** Decimal digits of a big-endian integer in two's complement. */
-function bigintAt(bytes: Buffer): string {
-  if (bytes.byteLength === 0) return '0';
-  return BigInt.asIntN(bytes.byteLength * 8, BigInt(`0x${bytes.toString('hex')}`)).toString();
-}
-
-/** Payload, its bytes, timestamp, ordinal. */
-type Pending = [number, number, number, number];
-
-/** Least output that a line can begin in. */
-const STEP_BYTES = 96;
-
-/** msgpack to JSON lines over one shared memory. Every method ends where it began to write, or throws: the payload is none. */
+/**
+ * msgpack to JSON lines over one shared memory; the work is done in WebAssembly. Output is bounded: a line stops at the end
+ * of its output, at any byte, and goes on in the next one. Vector stores may run OUTPUT_SLACK_BYTES past that end.
+ * A payload that is no msgpack of an object ends in an error, after which the next line is as good as any.
+ */
 export class Transcoder {
   readonly #wasm: Exports;
-  #isWriter = false;
-  #finished = true;
+  #isFinished = true;
   #lineBytes = 0;
-  /** A line whose envelope did not fit: it begins with the next output. */
-  #pending: Pending | undefined;
 
   constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, scratchOffset: number) {
-    const host = new Host(memory);
-    const instance = new WebAssembly.Instance(module, { env: { memory }, host: host.imports });
+    const instance = new WebAssembly.Instance(module, { env: { memory }, host: createHost(memory) });
     this.#wasm = instance.exports as unknown as Exports;
-    this.#wasm.init(scratchOffset, DEFINITIONS_OFFSET);
+    this.#wasm.init(scratchOffset, DEFINITIONS_OFFSET, scratchOffset === WRITER_SCRATCH_OFFSET);
   }
 
   /** Whether the line is whole. */
   get finished(): boolean {
-    return this.#finished;
+    return this.#isFinished;
   }
 
   /** Bytes of the line so far. */
@@ -70,46 +34,66 @@ export class Transcoder {
     return this.#lineBytes;
   }
 
-  /** Begins a line and writes as much of it as fits. Returns the end. */
+  /**
+   * Begins a line and writes as much of it as fits. Returns the end of what is written.
+   * @throws an Error when the payload is none: a bug
+   */
   line(payloadOffset: number, payloadBytes: number, timestampMs: number, ordinal: number, out: number, outEnd: number): number {
-    if (!this.#isWriter) {
-      this.#wasm.initWriter();
-      this.#isWriter = true;
-    }
     this.#lineBytes = 0;
-    if (outEnd - out < STEP_BYTES) {
-      this.#pending = [payloadOffset, payloadBytes, timestampMs, ordinal];
-      this.#finished = false;
-      return out;
-    }
     return this.#took(this.#wasm.line(payloadOffset, payloadBytes, timestampMs, ordinal, out, outEnd), out);
   }
 
   /** Goes on with the unfinished line. */
   resume(out: number, outEnd: number): number {
-    if (this.#pending !== undefined) {
-      const [payloadOffset, payloadBytes, timestampMs, ordinal] = this.#pending;
-      this.#pending = undefined;
-      return this.line(payloadOffset, payloadBytes, timestampMs, ordinal, out, outEnd);
-    }
+    if (this.#isFinished) throw new Error('no line is unfinished');
     return this.#took(this.#wasm.resume(out, outEnd), out);
   }
 
-  /** Levels of nested containers; an item without any inside is one. */
+  /**
+   * Levels of nesting: the item is one, and so is each object, array, Map, Set, Error and RegExp inside another.
+   * @throws an Error when the payload is none: a bug
+   */
   depth(payloadOffset: number, payloadBytes: number): number {
     const levels = this.#wasm.levels(payloadOffset, payloadBytes);
-    if (levels < 0) throw new Error('the payload is no msgpack');
+    if (levels < 0) throw notMsgpack();
     return levels;
   }
 
   #took(result: number, out: number): number {
-    if (result === 0) {
-      this.#finished = true;
-      throw new Error('the payload is no msgpack');
+    if (result > 0) {
+      this.#isFinished = true;
+      this.#lineBytes += result - out;
+      return result;
     }
-    this.#finished = result > 0;
-    const end = Math.abs(result);
-    this.#lineBytes += end - out;
-    return end;
+    this.#isFinished = result === 0;
+    if (result === 0) throw notMsgpack();
+    this.#lineBytes -= result + out;
+    return -result;
   }
+}
+
+function notMsgpack(): Error {
+  return new Error('the payload is no msgpack');
+}
+
+/** What the module asks of JavaScript: texts that only it can make fast enough, and zlib's checksum for long lines. */
+function createHost(memory: WebAssembly.Memory): Record<string, (...numbers: number[]) => number> {
+  const bytes = Buffer.from(memory.buffer);
+  let digits = '';
+  const at = (from: number, length: number): Buffer => bytes.subarray(from >>> 0, (from >>> 0) + length);
+  return {
+    double: (value = 0, to = 0) => bytes.write(String(value), to >>> 0, 'latin1'),
+    bigint: (from = 0, length = 0) => {
+      digits = digitsOf(at(from, length));
+      return digits.length;
+    },
+    digits: (from = 0, count = 0, to = 0) => bytes.write(digits.slice(from, from + count), to >>> 0, 'latin1'),
+    crc32: (from = 0, length = 0, crc = 0) => crc32(at(from, length), crc >>> 0),
+  };
+}
+
+/** Decimal digits of a big-endian integer in two's complement. */
+function digitsOf(bytes: Buffer): string {
+  if (bytes.byteLength === 0) return '0';
+  return BigInt.asIntN(bytes.byteLength * 8, BigInt(`0x${bytes.toString('hex')}`)).toString();
 }

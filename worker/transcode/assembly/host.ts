@@ -1,21 +1,21 @@
-// What the host does for a line: texts that only JavaScript makes.
+// What is asked of JavaScript.
 
-/** The shortest text of a double, written at `to`. Returns its bytes. */
+/** Writes a number as JavaScript does; returns the bytes. */
 // @ts-ignore: decorator
 @external("host", "double")
-export declare function doubleText(value: f64, to: u32): u32;
+export declare function writeDouble(value: f64, to: u32): u32;
 
-/** Makes the digits of a big integer ready. */
+/** Takes an integer of any size, big-endian in two's complement; returns how many characters its digits have. */
 // @ts-ignore: decorator
 @external("host", "bigint")
-export declare function beginBigint(from: u32, bytes: u32): void;
+export declare function takeBigint(from: u32, bytes: u32): u32;
 
-/** Writes as many of them as there is room for. Returns how many; their complement while more are to come. */
+/** Writes so many of its digits, from the given one on. */
 // @ts-ignore: decorator
-@external("host", "bigintPiece")
-export declare function bigintPiece(to: u32, room: u32): i32;
+@external("host", "digits")
+export declare function writeDigits(from: u32, count: u32, to: u32): void;
 
-/** zlib's checksum, going on with `crc`. */
+/** zlib's checksum, which has instructions that WebAssembly has not. */
 // @ts-ignore: decorator
 @external("host", "crc32")
 export declare function hostCrc32(from: u32, bytes: u32, crc: u32): u32;

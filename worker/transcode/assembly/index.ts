@@ -1,121 +1,171 @@
-// msgpack to one JSON line, in steps that fit into a bounded output. What is not finished when the output is full goes on
-// where it stopped: the place is in globals, the containers that are open are on a stack in scratch.
-import { openItem } from './containers';
-import { crc32, makeTables } from './crc';
-import { bigintPiece } from './host';
-import { measure } from './measure';
-import { member } from './members';
-import { putInteger, putTime } from './numbers';
-import { at, end, fault, hasRoom, limit, out, put, setFault, setInput, setOut, setOutput, setScratch } from './state';
-import { BASE64, DIGITS, DONE, FAULT_ITEM, MEMBER, PREFIX, TAIL, VALUE } from './steps';
-import { AS_KEY, QUOTED, endKey, pieceKind, pumpBase64, pumpCopy, pumpString } from './strings';
-import { CRC_END_TEXT, CRC_TEXT, ORDINAL_TEXT, TIMESTAMP_TEXT, putText } from './texts';
-import { MAP, OWN_RECORD, RECORD, next, setDefinitions } from './tokens';
-import { value } from './values';
+// msgpack to JSON lines, in steps. A line stops at the end of its output and goes on in the next one.
+import { crc32, makeCrcTables } from './crc';
+import { IN_ARRAY, IN_MAP, IN_OWN_RECORD, IN_RECORD, close, depth, form, left, openItem, passKey, passedUndefined, putLead, putPrefix, takeOne } from './members';
+import { NONE, PREFIX, endPiece, piece } from './pieces';
+import { goOn, putRareMember } from './rare';
+import { define, findRecord, forgetOwnLists, isOwn, keyCount } from './records';
+import { skim } from './skim';
+import {
+  CARRY, at, end, fail, has, isFaulty, limit, readLength, scratch, setAt, setInput, setLimit, setPlaces,
+} from './state';
+import { makeEscapes } from './strings';
+import { CRC_TEXT, putText } from './texts';
+import { isTime, putEnvelope } from './time';
+import { putValue } from './values';
 
-let state: u32 = DONE;
-/** The checksum so far, and where what it does not cover yet begins. */
+/** The line's end has been written. */
+let isEnded: bool = true;
+/** Bytes that ran past the last output. */
+let carried: u32 = 0;
+/** Checksum of the line up to `crcFrom`. */
 let crc: u32 = 0;
-let unchecked: u32 = 0;
-/** Kept free behind digits, for what ends them. */
-const PIECE_END: u32 = 8;
+let crcFrom: u32 = 0;
+/** Bytes after which the checksum catches up, so that it finds them in the cache. */
+const STRETCH_BYTES: u32 = 32 * 1024;
 
-export function init(scratchOffset: u32, definitionsOffset: u32): void {
-  setScratch(scratchOffset);
-  setDefinitions(definitionsOffset);
+/** `isWriter`: lines will be written; an instance that only measures has less scratch. */
+export function init(scratchOffset: u32, definitionsOffset: u32, isWriter: bool): void {
+  setPlaces(scratchOffset, definitionsOffset);
+  if (!isWriter) return;
+  makeEscapes();
+  makeCrcTables();
 }
 
-/** Before the first line; an instance that only measures needs no tables. */
-export function initWriter(): void {
-  makeTables();
-}
-
-/** Levels of the value at `payload`: containers in containers. Negative when it is no msgpack. */
+/** Levels of the value: containers in containers. -1 when it is none. */
 export function levels(payload: u32, bytes: u32): i32 {
   setInput(payload, payload + bytes);
-  const deepest = measure();
-  return fault == 0 && at == end ? <i32>deepest : -1;
+  setLimit(payload);
+  forgetOwnLists();
+  const deepest = skim();
+  return isFaulty ? -1 : <i32>deepest;
 }
 
-/** The end of what was written; negated while the line is not finished, 0 when the payload is none. */
+/** The end of what is written of the line; negated while it is not finished; 0 when the payload is none. */
 export function line(payload: u32, bytes: u32, timestampMs: f64, ordinal: f64, to: u32, toEnd: u32): f64 {
   setInput(payload, payload + bytes);
-  setOutput(to, toEnd);
+  setLimit(toEnd);
+  forgetOwnLists();
+  endPiece();
+  isEnded = false;
+  carried = 0;
   crc = 0;
-  putText(TIMESTAMP_TEXT, 14);
-  putTime(<i64>timestampMs);
-  putText(ORDINAL_TEXT, 12);
-  putInteger(<u64>ordinal);
-  const token = next();
-  if (token != RECORD && token != OWN_RECORD && token != MAP) setFault(FAULT_ITEM);
-  openItem(token);
-  state = MEMBER;
-  return run(to);
+  crcFrom = to;
+  if (!isTime(timestampMs)) return 0;
+  const out = putEnvelope(to, <i64>timestampMs, <u64>ordinal);
+  beginItem();
+  return stop(isFaulty ? out : run(out, toEnd), toEnd);
 }
 
+/** Goes on; as `line`. */
 export function resume(to: u32, toEnd: u32): f64 {
-  setOutput(to, toEnd);
-  return run(to);
+  const bytes = min<u32>(carried, toEnd - to);
+  const carry = scratch + CARRY;
+  memory.copy(to, carry, bytes);
+  carried -= bytes;
+  if (carried > 0) {
+    memory.copy(carry, carry + bytes, carried);
+    if (!isEnded) crc = crc32(to, bytes, crc);
+    return -<f64>toEnd;
+  }
+  if (isEnded) return <f64>(to + bytes);
+  crcFrom = to;
+  return stop(run(to + bytes, toEnd), toEnd);
 }
 
-/** Steps until the line is done, the output is full, or the payload turns out to be none. */
-function run(from: u32): f64 {
-  unchecked = from;
-  while (state != DONE && fault == 0 && step()) {
-    continue;
-  }
-  if (fault != 0) {
-    state = DONE;
-    return 0;
-  }
-  if (state == DONE) return <f64>out;
-  crc = crc32(unchecked, out - unchecked, crc);
-  return -<f64>out;
-}
-
-/** One step. False when it does not fit. */
-function step(): bool {
-  if (!hasRoom()) return false;
-  if (state == MEMBER) state = member();
-  else if (state == VALUE) state = value();
-  else if (state == TAIL) tail();
-  else return pump();
-  return true;
-}
-
-/** Goes on with a piece of any length. False when the output is full first. */
-function pump(): bool {
-  if (state == PREFIX) {
-    if (!pumpCopy()) return false;
-    state = VALUE;
-    return true;
-  }
-  if (!(state == DIGITS ? pumpDigits() : state == BASE64 ? pumpBase64() : pumpString())) return false;
-  if (pieceKind == AS_KEY) {
-    endKey();
-    state = VALUE;
+/** The item: a record or a Map, whose members go on with the envelope's. */
+function beginItem(): void {
+  if (!has(1)) return;
+  const byte = <u32>load<u8>(at);
+  setAt(at + 1);
+  if (byte >= 0x40 && byte < 0x80) {
+    if (findRecord(byte)) openFound();
+  } else if (byte >= 0x80 && byte < 0x90) {
+    openItem(IN_MAP, byte & 15);
+  } else if (byte == 0xde || byte == 0xdf) {
+    openItem(IN_MAP, readLength(byte == 0xde ? 2 : 4));
+  } else if ((byte == 0xd4 || byte == 0xd5) && has(1) && load<u8>(at) == 0x72) {
+    setAt(at + 1);
+    if (define(byte - 0xd3)) openFound();
   } else {
-    if (pieceKind == QUOTED) put(0x22);
-    state = MEMBER;
+    fail();
   }
-  return true;
 }
 
-function pumpDigits(): bool {
-  const bytes = bigintPiece(out, limit - out - PIECE_END);
-  setOut(out + <u32>(bytes < 0 ? ~bytes : bytes));
-  return bytes >= 0;
+function openFound(): void {
+  openItem(isOwn ? IN_OWN_RECORD : IN_RECORD, keyCount);
+}
+
+/**
+ * Writes until the line has ended, the output is full, or the payload turns out to be none: in stretches, after each of which
+ * the checksum takes in what is still in the cache.
+ */
+function run(out: u32, toEnd: u32): u32 {
+  while (true) {
+    setLimit(min<u32>(toEnd, out + STRETCH_BYTES));
+    out = runStretch(out);
+    if (isEnded || isFaulty || out >= toEnd) return out;
+    catchUp(out);
+  }
+}
+
+function runStretch(out: u32): u32 {
+  if (piece != NONE) out = goOn(out);
+  while (out < limit) {
+    if (left == 0) {
+      if (depth == 0) return putEnd(out);
+      out = close(out);
+      continue;
+    }
+    takeOne();
+    if (form == IN_RECORD) {
+      if (passedUndefined()) {
+        passKey();
+        continue;
+      }
+      out = putPrefix(out);
+      out = piece == PREFIX ? goOn(out) : putValue(out);
+    } else if (form == IN_ARRAY) {
+      out = putValue(putLead(out));
+    } else {
+      out = putRareMember(out);
+    }
+  }
+  return out;
+}
+
+function catchUp(out: u32): void {
+  crc = crc32(crcFrom, out - crcFrom, crc);
+  crcFrom = out;
 }
 
 /** The checksum of everything before it, and the line's end. */
-function tail(): void {
-  crc = crc32(unchecked, out - unchecked, crc);
-  putText(CRC_TEXT, 8);
-  for (let shift = 28; shift >= 0; shift -= 4) {
+function putEnd(out: u32): u32 {
+  if (at != end) fail();
+  catchUp(out);
+  isEnded = true;
+  out = putText(out, CRC_TEXT, 8);
+  for (let shift: u32 = 32; shift > 0; out += 1) {
+    shift -= 4;
     const digit = (crc >> shift) & 15;
-    put(digit < 10 ? 0x30 + digit : 0x57 + digit);
+    store<u8>(out, digit < 10 ? 0x30 + digit : 0x57 + digit);
   }
-  putText(CRC_END_TEXT, 3);
-  if (at != end) setFault(FAULT_ITEM);
-  state = DONE;
+  store<u32>(out, 0x000a7d22);
+  return out + 3;
+}
+
+/** Keeps what ran past the end of the output for the next one. */
+function stop(out: u32, toEnd: u32): f64 {
+  if (isFaulty) {
+    isEnded = true;
+    return 0;
+  }
+  if (out <= toEnd) {
+    if (isEnded) return <f64>out;
+  } else {
+    carried = out - toEnd;
+    memory.copy(scratch + CARRY, toEnd, carried);
+  }
+  const last = min<u32>(out, toEnd);
+  if (!isEnded && last > crcFrom) crc = crc32(crcFrom, last - crcFrom, crc);
+  return -<f64>last;
 }

@@ -1,117 +1,89 @@
-import { doubleText } from './host';
-import { SECOND_TEXT, out, put, scratch, setOut } from './state';
+import { writeDouble } from './host';
+import { putNull } from './texts';
 
-const DIGITS_EXACT_MAX: f64 = 1e15;
-const DECIMALS_MAX: i32 = 15;
+/** Below this every integer is a double of its own, and an integer times a power of ten is exact enough. */
+const DIGITS_15: f64 = 1e15;
 const INTEGER_MAX: f64 = 9007199254740992;
+const DECIMALS_MAX: u32 = 15;
+/** JavaScript writes smaller ones with an exponent. */
+const DECIMAL_MIN: f64 = 1e-6;
 
-/** Decimal digits of an integer, at least `width` of them. */
-export function putInteger(value: u64, width: i32 = 1): void {
-  let digits: i32 = 1;
-  for (let rest = value / 10; rest != 0; rest /= 10) digits += 1;
-  if (digits < width) digits = width;
-  let to = out + <u32>digits;
-  setOut(to);
-  for (let i = 0; i < digits; i += 1) {
-    to -= 1;
-    store<u8>(to, 0x30 + <u32>(value % 10));
-    value /= 10;
+/** Decimal digits; returns their end. */
+export function putInteger(out: u32, value: u64): u32 {
+  if (value >> 32 != 0) {
+    const high = value / 1000000000;
+    return putDigits(putInteger(out, high), <u32>(value - high * 1000000000), 9);
   }
+  const small = <u32>value;
+  if (small < 10) {
+    store<u8>(out, 0x30 + small);
+    return out + 1;
+  }
+  return putDigits(out, small, countDigits(small));
 }
 
-export function putSigned(value: i64): void {
-  if (value < 0) put(0x2d);
-  putInteger(value < 0 ? <u64>(0 - value) : <u64>value);
+function countDigits(value: u32): u32 {
+  if (value < 10000) return value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : 4;
+  if (value < 100000000) return value < 1000000 ? (value < 100000 ? 5 : 6) : value < 10000000 ? 7 : 8;
+  return value < 1000000000 ? 9 : 10;
+}
+
+/** So many digits of the value, with zeros before it. */
+export function putDigits(out: u32, value: u32, digits: u32): u32 {
+  const last = out + digits;
+  let to = last;
+  while (to - out >= 2) {
+    const rest = value / 100;
+    const pair = value - rest * 100;
+    const ten = pair / 10;
+    to -= 2;
+    store<u16>(to, 0x3030 + ten + ((pair - ten * 10) << 8));
+    value = rest;
+  }
+  if (to != out) store<u8>(out, 0x30 + (value % 10));
+  return last;
+}
+
+export function putSigned(out: u32, value: i64): u32 {
+  if (value >= 0) return putInteger(out, <u64>value);
+  store<u8>(out, 0x2d);
+  return putInteger(out + 1, 0 - <u64>value);
 }
 
 /**
- * The shortest text that reads back as the same double, as JavaScript writes it. Integers and decimals of up to 15 digits
- * are done here: the nearest integer n to value * 10^k, for the smallest k at which n / 10^k is the value again. Both are
- * exact below 2^53, the division rounds correctly, and no two decimals of 15 digits are the same double, so this one is
- * the shortest. Everything else is asked of JavaScript.
+ * As JSON has it: the shortest text that reads back as the same double; null for what is no number. Integers, and decimals of
+ * up to 15 digits, are done here; the rest is asked of JavaScript. With `scaled` the nearest integer to value * 10^k, for
+ * the smallest k at which scaled / 10^k is the value: both of these are exact, the division rounds correctly, so the
+ * decimal reads back as the value. Fewer decimals would not, by the choice of k; and no two decimals of 15 digits
+ * read back as the same double, so there is no other with as few.
  */
-export function putDouble(value: f64): void {
+export function putDouble(out: u32, value: f64): u32 {
   const magnitude = abs(value);
-  if (magnitude < INTEGER_MAX && trunc(value) == value) {
-    putSigned(<i64>value);
-    return;
-  }
-  if (magnitude >= 1e-6 && magnitude < DIGITS_EXACT_MAX) {
+  if (!(magnitude < Infinity)) return putNull(out);
+  if (magnitude < INTEGER_MAX && trunc(magnitude) == magnitude) return putSigned(out, <i64>value);
+  if (magnitude >= DECIMAL_MIN && magnitude < DIGITS_15) {
     let power: f64 = 10;
-    for (let decimals = 1; decimals <= DECIMALS_MAX; decimals += 1) {
+    for (let decimals: u32 = 1; decimals <= DECIMALS_MAX; decimals += 1) {
       const scaled = nearest(magnitude * power);
-      if (scaled >= DIGITS_EXACT_MAX) break;
-      if (scaled / power == magnitude) {
-        putDecimal(value < 0, <u64>scaled, <u64>power, decimals);
-        return;
-      }
+      if (scaled >= DIGITS_15) break;
+      if (scaled / power == magnitude) return putDecimal(out, value < 0, <u64>scaled, <u64>power, decimals);
       power *= 10;
     }
   }
-  setOut(out + doubleText(value, out));
+  return out + writeDouble(value, out);
 }
 
-function putDecimal(isNegative: bool, scaled: u64, power: u64, decimals: i32): void {
-  if (isNegative) put(0x2d);
-  putInteger(scaled / power);
-  put(0x2e);
-  putInteger(scaled % power, decimals);
-}
-
-let secondFormatted: i64 = i64.MIN_VALUE;
-let secondBytes: u32 = 0;
-
-/** Milliseconds since 1970 as Date.prototype.toISOString writes them. */
-export function putTime(ms: i64): void {
-  const second = floorDiv(ms, 1000);
-  const text = scratch + SECOND_TEXT;
-  if (second != secondFormatted) {
-    const start = out;
-    putSecond(second);
-    secondBytes = out - start;
-    memory.copy(text, start, secondBytes);
-    secondFormatted = second;
-  } else {
-    v128.store(out, v128.load(text));
-    v128.store(out, v128.load(text, 16), 16);
-    setOut(out + secondBytes);
+function putDecimal(out: u32, isNegative: bool, scaled: u64, power: u64, decimals: u32): u32 {
+  if (isNegative) {
+    store<u8>(out, 0x2d);
+    out += 1;
   }
-  put(0x2e);
-  putInteger(<u64>(ms - second * 1000), 3);
-  put(0x5a);
-}
-
-function floorDiv(value: i64, by: i64): i64 {
-  const quotient = value / by;
-  return value % by < 0 ? quotient - 1 : quotient;
-}
-
-/** Date and time to the second. Days to a date as in "chrono-Compatible Low-Level Date Algorithms" (H. Hinnant). */
-function putSecond(second: i64): void {
-  const day = floorDiv(second, 86400);
-  const time = second - day * 86400;
-  const shifted = day + 719468;
-  const era = floorDiv(shifted, 146097);
-  const dayOfEra = shifted - era * 146097;
-  const yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146096) / 365;
-  const dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100);
-  const monthFromMarch = (5 * dayOfYear + 2) / 153;
-  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  if (year < 0 || year > 9999) {
-    put(year < 0 ? 0x2d : 0x2b);
-    putInteger(<u64>(year < 0 ? 0 - year : year), 6);
-  } else {
-    putInteger(<u64>year, 4);
-  }
-  put(0x2d);
-  putInteger(<u64>month, 2);
-  put(0x2d);
-  putInteger(<u64>(dayOfYear - (153 * monthFromMarch + 2) / 5 + 1), 2);
-  put(0x54);
-  putInteger(<u64>(time / 3600), 2);
-  put(0x3a);
-  putInteger(<u64>((time / 60) % 60), 2);
-  put(0x3a);
-  putInteger(<u64>(time % 60), 2);
+  const whole = scaled / power;
+  const point = putInteger(out, whole);
+  store<u8>(point, 0x2e);
+  const fraction = scaled - whole * power;
+  out = point + 1;
+  if (decimals <= 9) return putDigits(out, <u32>fraction, decimals);
+  const high = fraction / 1000000000;
+  return putDigits(putDigits(out, <u32>high, decimals - 9), <u32>(fraction - high * 1000000000), 9);
 }

@@ -1,102 +1,99 @@
-// Where the transcoder is. Globals of an instance: several instances share one memory.
+// Where the transcoder is: globals, which every instance has for itself, and the instance's part of its scratch area.
 
-/** Reading: the next byte of the payload, and its end. */
+/** Reading: the next byte of the payload, and the end of it. */
 export let at: u32 = 0;
 export let end: u32 = 0;
-/** Writing: the next byte of the output, and its end; vector stores may run up to 64 bytes past it. */
-export let out: u32 = 0;
+/** The end of the output. Steps may run past it by CARRY_BYTES at most; what is past it is carried to the next output. */
 export let limit: u32 = 0;
-/** Scratch of this instance. */
-export let scratch: u32 = 0;
-/** Not 0 once the payload turned out to be none. */
-export let fault: u32 = 0;
+/** The payload turned out to be none. Then the limit is 0, so that every loop ends. */
+export let isFaulty: bool = false;
+/** Last address from which four vectors can be read. */
+export let vectorLast: u32 = 0;
 
-/** Scratch: key lists that an item defines itself, 32 of two words each. */
-export const OWN_LISTS: u32 = 32;
-/** Scratch: second that was formatted last, as text. */
-export const SECOND_TEXT: u32 = 256;
-/** Scratch: text on its way to the output. */
-export const TEXT: u32 = 320;
-/** Scratch: one word a level, of measure(). */
-export const LEVELS: u32 = 1024;
+export let scratch: u32 = 0;
+export let definitions: u32 = 0;
+
+/** Scratch: lists of keys that the item defines itself, 64 of two words. */
+export const OWN_LISTS: u32 = 0;
+/** Scratch: what ran past the end of the output. */
+export const CARRY: u32 = 512;
+export const CARRY_BYTES: u32 = 512;
+/** Scratch: the beginning of a line, up to the second. */
+export const LINE_START: u32 = CARRY + CARRY_BYTES;
+/** Scratch: for each byte below 128 its escape, and the escape's length in the eighth byte. */
+export const ESCAPES: u32 = LINE_START + 128;
+/** Scratch: three vectors, of spaces, quotes and backslashes. */
+export const VECTORS: u32 = ESCAPES + 128 * 8;
+/** Scratch: values left in each of the containers that are being passed over. */
+export const LEVELS: u32 = VECTORS + 64;
 export const LEVELS_MAX: u32 = 2048;
-/** Scratch: 16 bytes a container, of the line being written. */
+/** Scratch: open containers of the line, 16 bytes each. Only from here on the writer's side. */
 export const STACK: u32 = LEVELS + LEVELS_MAX * 4;
 export const STACK_MAX: u32 = 2048;
 /** Scratch: the tables of the checksum. */
 export const CRC_TABLES: u32 = STACK + STACK_MAX * 16;
 
-/** Largest step that is not taken in pieces. */
-export const STEP_BYTES: u32 = 96;
-
-export function setScratch(offset: u32): void {
-  scratch = offset;
+export function setPlaces(scratchOffset: u32, definitionsOffset: u32): void {
+  scratch = scratchOffset;
+  definitions = definitionsOffset;
+  vectorLast = <u32>min<u64>((<u64>memory.size() << 16) - 64, u32.MAX_VALUE);
 }
 
 export function setInput(from: u32, to: u32): void {
   at = from;
   end = to;
-  fault = 0;
+  isFaulty = false;
 }
 
-export function setOutput(from: u32, to: u32): void {
-  out = from;
+export function setLimit(to: u32): void {
   limit = to;
 }
 
-export function setAt(position: u32): void {
-  at = position;
+// @ts-ignore: decorator
+@inline
+export function setAt(to: u32): void {
+  at = to;
 }
 
-export function setOut(position: u32): void {
-  out = position;
+/** The payload is none: everything ends. */
+export function fail(): void {
+  isFaulty = true;
+  limit = 0;
+  at = end;
 }
 
-export function setFault(code: u32): void {
-  if (fault == 0) fault = code;
-}
-
-/** Whether so many bytes of the payload are left; else it is none. */
+/** Whether so many bytes of the payload are left; if not, it is none. */
 // @ts-ignore: decorator
 @inline
 export function has(bytes: u32): bool {
-  if (end - at >= bytes) return true;
-  setFault(1);
+  if (end - at >= bytes && !isFaulty) return true;
+  fail();
   return false;
 }
 
-/** Whether a step of the usual size fits into the output. */
+/** Big-endian, anywhere. */
 // @ts-ignore: decorator
 @inline
-export function hasRoom(): bool {
-  return limit - out >= STEP_BYTES;
+export function read16(from: u32): u32 {
+  return <u32>bswap<u16>(load<u16>(from));
 }
 
 // @ts-ignore: decorator
 @inline
-export function put(byte: u32): void {
-  store<u8>(out, byte);
-  out += 1;
+export function read32(from: u32): u32 {
+  return bswap<u32>(load<u32>(from));
 }
 
-/** Big-endian reads of the payload; the caller has asked has(). */
 // @ts-ignore: decorator
 @inline
-export function read16(offset: u32): u32 {
-  return <u32>bswap<u16>(load<u16>(offset));
-}
-// @ts-ignore: decorator
-@inline
-export function read32(offset: u32): u32 {
-  return bswap<u32>(load<u32>(offset));
-}
-// @ts-ignore: decorator
-@inline
-export function read64(offset: u32): u64 {
-  return bswap<u64>(load<u64>(offset));
+export function read64(from: u32): u64 {
+  return bswap<u64>(load<u64>(from));
 }
 
-export function putNull(): void {
-  store<u32>(out, 0x6c6c756e);
-  out += 4;
+/** A length of 1, 2 or 4 bytes at the place, which moves behind it. 0 when it is not there. */
+export function readLength(bytes: u32): u32 {
+  if (!has(bytes)) return 0;
+  const from = at;
+  at = from + bytes;
+  return bytes == 1 ? <u32>load<u8>(from) : bytes == 2 ? read16(from) : read32(from);
 }

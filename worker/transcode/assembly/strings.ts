@@ -1,150 +1,146 @@
-import { limit, out, setOut } from './state';
+// The inside of JSON strings: thirty-two bytes at a time, up to the first that is not copied as it is.
+import { pieceFrom, pieceTo, setPieceFrom } from './pieces';
+import { ESCAPES, VECTORS, limit, scratch, vectorLast } from './state';
 
-/** What is being written piece by piece: bytes of the payload, or of the definitions. */
-let from: u32 = 0;
-let to: u32 = 0;
-/** What stands around it: a key's end, a quote, nothing. */
-export const AS_KEY: u32 = 0;
-export const QUOTED: u32 = 1;
-export const BARE: u32 = 2;
-export let pieceKind: u32 = BARE;
+const HEX_LOW: u64 = 0x30;
+const HEX_HIGH: u64 = 0x57;
 
-const VECTOR: u32 = 16;
-/** Kept free behind a piece, for what ends it. */
-const PIECE_END: u32 = 8;
-
-export function beginPiece(start: u32, bytes: u32, kind: u32): void {
-  from = start;
-  to = start + bytes;
-  pieceKind = kind;
-}
-
-/** What stands between a key and its value. */
-export function endKey(): void {
-  store<u16>(out, 0x3a22); // ":
-  setOut(out + 2);
-}
-
-/** Copies bytes as they are. True when all are out. */
-export function pumpCopy(): bool {
-  const bytes = min<u32>(to - from, limit - out);
-  memory.copy(out, from, bytes);
-  setOut(out + bytes);
-  from += bytes;
-  return from == to;
-}
-
-/**
- * The inside of a JSON string. Sixteen bytes at a time, up to the first that is not copied as it is: below 0x20, a quote, a
- * backslash, and the first bytes of what may be U+2028, U+2029 or a lone surrogate. True when all is out.
- */
-export function pumpString(): bool {
-  const last = (<u32>memory.size() << 16) - VECTOR;
-  while (from < to) {
-    if (limit - out < VECTOR + PIECE_END) return false;
-    if (from > last) {
-      putCharacter();
-      continue;
-    }
-    const bytes = v128.load(from);
-    v128.store(out, bytes);
-    const special = v128.or(
-      v128.or(i8x16.lt_u(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x22))),
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x5c)), v128.or(i8x16.eq(bytes, i8x16.splat(<i8>0xe2)), i8x16.eq(bytes, i8x16.splat(<i8>0xed)))),
-    );
-    const plain = min<u32>(<u32>ctz<i32>(i8x16.bitmask(special) | 0x10000), to - from);
-    from += plain;
-    setOut(out + plain);
-    if (plain < VECTOR && from < to) putCharacter();
+export function makeEscapes(): void {
+  const escapes = scratch + ESCAPES;
+  for (let byte: u32 = 0; byte < 0x20; byte += 1) {
+    const low = byte & 15;
+    const digit = low < 10 ? HEX_LOW + low : HEX_HIGH + low;
+    store<u64>(escapes + (byte << 3), 0x06_00_00_00_30_30_75_5c | ((HEX_LOW + (byte >> 4)) << 32) | (digit << 40));
   }
-  return true;
+  memory.fill(scratch + VECTORS, 0x20, 16);
+  memory.fill(scratch + VECTORS + 16, 0x22, 16);
+  memory.fill(scratch + VECTORS + 32, 0x5c, 16);
+  makeLetter(8, 0x62);
+  makeLetter(9, 0x74);
+  makeLetter(10, 0x6e);
+  makeLetter(12, 0x66);
+  makeLetter(13, 0x72);
+  makeLetter(0x22, 0x22);
+  makeLetter(0x5c, 0x5c);
 }
 
-/** One byte of a string, or the character it begins where that is written otherwise. */
-function putCharacter(): void {
-  const byte = <u32>load<u8>(from);
-  if (byte == 0xe2 || byte == 0xed) {
-    putThreeBytes(byte);
-  } else if (byte == 0x22 || byte == 0x5c) {
-    store<u16>(out, 0x5c | (byte << 8));
-    setOut(out + 2);
-    from += 1;
-  } else if (byte < 0x20) {
-    putControl(byte);
-    from += 1;
-  } else {
-    store<u8>(out, byte);
-    setOut(out + 1);
-    from += 1;
-  }
+function makeLetter(byte: u32, letter: u64): void {
+  store<u64>(scratch + ESCAPES + (byte << 3), 0x02_00_00_00_00_00_00_5c | (letter << 8));
 }
 
-function putThreeBytes(byte: u32): void {
-  const second = to - from >= 3 ? <u32>load<u8>(from, 1) : 0;
-  const third = to - from >= 3 ? <u32>load<u8>(from, 2) : 0;
-  if (byte == 0xe2 && second == 0x80 && (third == 0xa8 || third == 0xa9)) {
-    store<u32>(out, 0x3032755c); // \u20
-    store<u16>(out, third == 0xa8 ? 0x3832 : 0x3932, 4); // 28 or 29
-    setOut(out + 6);
-    from += 3;
-  } else if (byte == 0xed && second >= 0xa0) {
-    // A surrogate on its own, as msgpackr writes it in a short string: U+FFFD.
-    store<u16>(out, 0xbfef);
-    store<u8>(out, 0xbd, 2);
-    setOut(out + 3);
-    from += 3;
-  } else {
-    store<u8>(out, byte);
-    setOut(out + 1);
-    from += 1;
-  }
-}
-
-function putControl(byte: u32): void {
-  let letter: u32 = 0;
-  if (byte == 8) letter = 0x62;
-  else if (byte == 9) letter = 0x74;
-  else if (byte == 10) letter = 0x6e;
-  else if (byte == 12) letter = 0x66;
-  else if (byte == 13) letter = 0x72;
-  if (letter != 0) {
-    store<u16>(out, 0x5c | (letter << 8));
-    setOut(out + 2);
-    return;
-  }
-  const low = byte & 15;
-  store<u32>(out, 0x3030755c); // \u00
-  store<u8>(out, 0x30 + (byte >> 4), 4);
-  store<u8>(out, low < 10 ? 0x30 + low : 0x57 + low, 5);
-  setOut(out + 6);
-}
-
-/** Base64 of the bytes, padded. True when all is out. */
-export function pumpBase64(): bool {
-  while (to - from >= 3) {
-    if (limit - out < 4 + PIECE_END) return false;
-    const three = (<u32>load<u8>(from) << 16) | (<u32>load<u8>(from, 1) << 8) | <u32>load<u8>(from, 2);
-    store<u32>(out, digit64(three >> 18) | (digit64(three >> 12) << 8) | (digit64(three >> 6) << 16) | (digit64(three) << 24));
-    setOut(out + 4);
-    from += 3;
-  }
-  if (to == from) return true;
-  if (limit - out < 4 + PIECE_END) return false;
-  const isTwo = to - from == 2;
-  const rest = (<u32>load<u8>(from) << 16) | (isTwo ? <u32>load<u8>(from, 1) << 8 : 0);
-  const third = isTwo ? digit64(rest >> 6) : 0x3d;
-  store<u32>(out, digit64(rest >> 18) | (digit64(rest >> 12) << 8) | (third << 16) | (0x3d << 24));
-  setOut(out + 4);
-  from = to;
-  return true;
-}
-
+/** Bytes that are no plain ASCII: below 0x20, quotes, backslashes, and everything above 0x7f. */
 // @ts-ignore: decorator
 @inline
-function digit64(value: u32): u32 {
-  const six = value & 63;
-  if (six < 26) return 0x41 + six;
-  if (six < 52) return 0x47 + six;
-  if (six < 62) return six - 4;
-  return six == 62 ? 0x2b : 0x2f;
+export function suspects(bytes: v128): v128 {
+  return v128.or(
+    i8x16.lt_s(bytes, i8x16.splat(0x20)),
+    v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
+  );
+}
+
+/** A bit for each of the sixteen bytes that begins something written otherwise; also reads the two bytes behind them. */
+// @ts-ignore: decorator
+@inline
+function specials(from: u32, bytes: v128): u32 {
+  const second = v128.load(from, 1);
+  const third = v128.load(from, 2);
+  const separator = v128.and(
+    i8x16.eq(bytes, i8x16.splat(<i8>0xe2)),
+    v128.and(i8x16.eq(second, i8x16.splat(<i8>0x80)), i8x16.eq(v128.and(third, i8x16.splat(<i8>0xfe)), i8x16.splat(<i8>0xa8))),
+  );
+  const surrogate = v128.and(i8x16.eq(bytes, i8x16.splat(<i8>0xed)), i8x16.ge_u(second, i8x16.splat(<i8>0xa0)));
+  const ascii = v128.or(
+    i8x16.lt_u(bytes, i8x16.splat(0x20)),
+    v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
+  );
+  return i8x16.bitmask(v128.or(ascii, v128.or(separator, surrogate)));
+}
+
+/** Goes on with a piece of a string. All of it is out if `pieceFrom` is `pieceTo`; otherwise the limit is reached. */
+export function pumpText(out: u32): u32 {
+  const escapes = scratch + ESCAPES;
+  const to = pieceTo;
+  const stop = limit;
+  // Loaded once: constants would be made anew in each turn of the loop.
+  const space = v128.load(scratch + VECTORS);
+  const quote = v128.load(scratch + VECTORS, 16);
+  const backslash = v128.load(scratch + VECTORS, 32);
+  let from = pieceFrom;
+  while (from < to && out < stop) {
+    if (from > vectorLast) {
+      out = putUnit(from, to, out);
+      from = pieceFrom;
+      continue;
+    }
+    const left = to - from;
+    const low = v128.load(from);
+    const high = v128.load(from, 16);
+    v128.store(out, low);
+    v128.store(out, high, 16);
+    const lowMask = v128.or(i8x16.lt_s(low, space), v128.or(i8x16.eq(low, quote), i8x16.eq(low, backslash)));
+    const highMask = v128.or(i8x16.lt_s(high, space), v128.or(i8x16.eq(high, quote), i8x16.eq(high, backslash)));
+    const mask = i8x16.bitmask(lowMask) | (i8x16.bitmask(highMask) << 16);
+    const plain = min<u32>(mask == 0 ? 32 : <u32>ctz<u32>(mask), left);
+    from += plain;
+    out += plain;
+    if (plain == 32 || plain == left) continue;
+    const byte = <u32>load<u8>(from);
+    if (byte < 0x80) {
+      const escape = load<u64>(escapes + (byte << 3));
+      store<u64>(out, escape);
+      out += <u32>(escape >> 56);
+      from += 1;
+    } else {
+      out = putForeign(from, to, out);
+      from = pieceFrom;
+    }
+  }
+  setPieceFrom(from);
+  return out;
+}
+
+/** From a byte above 0x7f up to the next ASCII after sixteen bytes, or to what is written otherwise. Moves `pieceFrom`. */
+function putForeign(from: u32, to: u32, out: u32): u32 {
+  setPieceFrom(from);
+  const stop = limit;
+  while (from <= vectorLast && out < stop) {
+    const bytes = v128.load(from);
+    v128.store(out, bytes);
+    const plain = min<u32>(<u32>ctz<u32>(specials(from, bytes) | 0x10000), to - from);
+    from += plain;
+    out += plain;
+    setPieceFrom(from);
+    if (from == to) return out;
+    if (plain < 16) return putUnit(from, to, out);
+    if (load<u8>(from) < 0x80) return out;
+  }
+  return out;
+}
+
+/** The byte at `from`, or the character that it begins where that is written otherwise. Moves `pieceFrom` behind it. */
+function putUnit(from: u32, to: u32, out: u32): u32 {
+  const byte = <u32>load<u8>(from);
+  const escape: u64 = byte < 0x80 ? load<u64>(scratch + ESCAPES + (byte << 3)) : 0;
+  setPieceFrom(from + 1);
+  if (escape != 0) {
+    store<u64>(out, escape);
+    return out + <u32>(escape >> 56);
+  }
+  if ((byte == 0xe2 || byte == 0xed) && to - from >= 3) {
+    const second = <u32>load<u8>(from, 1);
+    const third = <u32>load<u8>(from, 2);
+    if (byte == 0xed && second >= 0xa0) {
+      // A surrogate on its own, as msgpackr writes it in a short string: U+FFFD.
+      store<u32>(out, 0x00bdbfef);
+      setPieceFrom(from + 3);
+      return out + 3;
+    }
+    if (byte == 0xe2 && second == 0x80 && (third & 0xfe) == 0xa8) {
+      store<u64>(out, 0x3032755c | (<u64>(third == 0xa8 ? 0x3832 : 0x3932) << 32)); // \u2028 or \u2029
+      setPieceFrom(from + 3);
+      return out + 6;
+    }
+  }
+  store<u8>(out, byte);
+  return out + 1;
 }
