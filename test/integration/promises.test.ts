@@ -79,8 +79,7 @@ test('P2: two records never share a line, whatever the items hold', async () => 
 
 test('P4: what flush() said is written survives SIGKILL of the process', async () => {
   const script = `import { openSidecar } from 'lastword';
-    import { mkdtempSync } from 'node:fs'; import { tmpdir } from 'node:os'; import { join } from 'node:path';
-    const sidecar = await openSidecar({ directory: mkdtempSync(join(tmpdir(), 'lastword-kill-')), logger: false });
+    const sidecar = await openSidecar({ directory: ${JSON.stringify(temporaryFolder())}, logger: false });
     const thread = await sidecar.createThread();
     for (let index = 0; ; index += 1) {
       thread.append({ type: 'event_msg', payload: { index, text: 'item ' + index } });
