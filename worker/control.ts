@@ -13,8 +13,8 @@ export interface ControlParts extends WriterParts {
   readonly writer: Writer;
   readonly syncs: SyncScheduler;
   readonly rng: Rng;
-  /** Lets the event loop turn, so that other commands are heard. */
-  readonly turn: () => Promise<void>;
+  /** The next pass of the writer's loop, and how many frames it took. */
+  readonly nextPass: () => Promise<number>;
   /** Ends the loop. */
   readonly stop: () => void;
 }
@@ -55,11 +55,11 @@ export class Control implements WriterControl {
 
   drainThread(thread: SlotRef): Promise<Reply<{ written: number }>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      const { sidecar, turn, writer } = this.#parts;
+      const { nextPass, sidecar } = this.#parts;
       const file = this.#rolloutOf(thread);
       const isWritten = (): boolean => file.written >= acceptedIn(sealWordOf(sidecar, thread.slot));
       // Everything accepted was published before this command was sent: an empty pass means that nothing is left.
-      while (file.failure === undefined && !isWritten() && writer.pass() > 0) await turn();
+      while (file.failure === undefined && !isWritten() && await nextPass() > 0) continue;
       if (file.failure !== undefined) throw file.failure;
       return { written: file.written };
     });

@@ -35,11 +35,17 @@ writer.addRing({
   transcoder: new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
 });
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+/** Who waits for the end of a pass. */
+let passWaiters: ((frames: number) => void)[] = [];
+const nextPass = (): Promise<number> => new Promise((resolve) => {
+  passWaiters.push(resolve);
+  wakeWriter(sidecar);
+});
 const stop = (): void => {
   isStopped = true;
   wakeWriter(sidecar);
 };
-serve(new Control({ ...parts, writer, syncs, rng: systemRng, turn, stop }), data.control);
+serve(new Control({ ...parts, writer, syncs, rng: systemRng, nextPass, stop }), data.control);
 tell({ event: 'ready' });
 await run();
 markWriterExited(sidecar);
@@ -53,7 +59,10 @@ async function run(): Promise<void> {
     const generation = writerGeneration(sidecar);
     const requests = syncRequests(sidecar);
     beat(sidecar);
+    const waiters = passWaiters;
+    passWaiters = [];
     const frames = writer.pass();
+    for (const resolve of waiters) resolve(frames);
     syncs.step(requests, figureOf(sidecar, 'bytesUnsynced'));
     emptyLooks = frames > 0 ? 0 : emptyLooks + 1;
     if (emptyLooks <= EMPTY_LOOKS_MAX) {

@@ -1,0 +1,138 @@
+/** What fails for good until there are retries: the thread it happened to, typed, and nothing else. */
+import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
+import { LATE, type Sidecar, type Thread } from 'lastword';
+import { describe, expect, test } from 'vitest';
+import { mutantWriter, type Patch } from '../support/mutants.js';
+import { itemsOf, linesOf, numbered, openTestSidecar, rejection, upTo } from '../support/sidecars.js';
+
+/** A disk that takes half of the first write that holds the word FULL, and refuses the rest. */
+const FULL_DISK: Patch = {
+  file: 'worker/fs-ops.js',
+  find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
+  replace: `write: (descriptor, bytes, offset, length) => {
+    const isFull = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes('FULL');
+    if (!isFull) return fs.writeSync(descriptor, bytes, offset, length);
+    fs.writeSync(descriptor, bytes, offset, Math.floor(length / 2));
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+  },`,
+};
+
+async function twoThreads(sidecar: Sidecar): Promise<[Thread, Thread]> {
+  return [await sidecar.createThread(), await sidecar.createThread()];
+}
+
+describe('a failed write', () => {
+  test('P2: fails its thread, typed, leaves no torn line, and the other threads go on', async () => {
+    const logged: { code?: string }[] = [];
+    const log = (members: object): void => { logged.push(members); };
+    const sidecar = await openTestSidecar({ writerUrl: mutantWriter(FULL_DISK), logger: { debug() { /* not asked for */ }, info: log, warn: log, error: log } });
+    const [bad, good] = await twoThreads(sidecar);
+    for (const index of upTo(5)) bad.append(numbered(index));
+    await bad.flush();
+    bad.appendAll([numbered(5), { type: 'FULL', payload: 'x'.repeat(5000) }, numbered(7)]);
+    good.append(numbered(0));
+    const error = await rejection(bad.flush());
+    expect(error).toMatchObject({
+      code: 'LASTWORD_WRITE_FAILED', cause: { code: 'ENOSPC', errno: -28 },
+      context: { threadId: bad.id, path: bad.path, errno: -28, unwritten: [{ threadId: bad.id, from: 6, to: 8 }] },
+    });
+    expect(bad.state).toBe('failed');
+    expect(bad.append(numbered(9))).toBe(LATE);
+    expect(await rejection(bad.close())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED', context: { unwritten: [{ from: 6, to: 8 }] } });
+    expect(await itemsOf(bad.path)).toEqual(upTo(5).map(numbered));
+    expect(logged).toEqual([expect.objectContaining({ code: 'LASTWORD_WRITE_FAILED', threadId: bad.id, errno: -28 })]);
+    good.append(numbered(1));
+    expect((await good.close()).items).toBe(2);
+    expect(await itemsOf(good.path)).toEqual([numbered(0), numbered(1)]);
+    expect(await rejection(sidecar.close())).toMatchObject({ code: 'LASTWORD_DRAIN_INCOMPLETE', context: { unwritten: [{ threadId: bad.id, from: 6, to: 8 }] } });
+  });
+
+  test('P2, the control: a writer that does not cut back leaves a torn line', async () => {
+    const writerUrl = mutantWriter(FULL_DISK, { file: 'worker/rollout-file.js', find: 'fs.truncate(descriptor, this.#wholeBytes);', replace: '' });
+    const sidecar = await openTestSidecar({ writerUrl });
+    const thread = await sidecar.createThread();
+    thread.append({ type: 'FULL', payload: 'x'.repeat(5000) });
+    expect(await rejection(thread.flush())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED' });
+    expect(readFileSync(thread.path, 'utf8').endsWith('\n')).toBe(false);
+  });
+
+  test('a short write alone is gone on with', async () => {
+    const writerUrl = mutantWriter({ ...FULL_DISK, replace: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, Math.min(length, 7)),' });
+    const sidecar = await openTestSidecar({ writerUrl });
+    const thread = await sidecar.createThread();
+    for (const index of upTo(100)) thread.append(numbered(index));
+    await thread.close();
+    expect(await itemsOf(thread.path)).toEqual(upTo(100).map(numbered));
+  });
+
+  test('of a header leaves nothing behind, and the next thread is made', async () => {
+    const sidecar = await openTestSidecar({ writerUrl: mutantWriter(FULL_DISK) });
+    expect(await rejection(sidecar.createThread({ meta: { note: 'FULL' } }))).toMatchObject({ code: 'LASTWORD_WRITE_FAILED', cause: { code: 'ENOSPC' } });
+    expect([...sidecar.liveThreads()]).toEqual([]);
+    const thread = await sidecar.createThread();
+    expect(thread.append(numbered(0))).toBe(1);
+    await thread.close();
+  });
+});
+
+describe('a file that somebody else changed', () => {
+  for (const [name, change] of [
+    ['cut', (path: string): void => { truncateSync(path, 10); }],
+    ['grown', (path: string): void => { appendFileSync(path, 'foreign\n'); }],
+  ] as const) {
+    test(`${name}: is noticed before the next batch, and nothing is written into it`, async () => {
+      const sidecar = await openTestSidecar();
+      const thread = await sidecar.createThread();
+      thread.append(numbered(0));
+      await thread.flush();
+      change(thread.path);
+      const before = readFileSync(thread.path);
+      thread.append(numbered(1));
+      const error = await rejection(thread.flush()) as Error;
+      expect(error).toMatchObject({ code: 'LASTWORD_WRITE_FAILED', context: { threadId: thread.id, unwritten: [{ from: 2, to: 2 }] } });
+      expect(thread.state).toBe('failed');
+      expect(readFileSync(thread.path)).toEqual(before);
+    });
+  }
+});
+
+describe('a failed sync', () => {
+  test('is final: the thread fails, nothing is claimed to be synced, and what is written stays', async () => {
+    const writerUrl = mutantWriter({
+      file: 'worker/fs-ops.js', find: 'syncFile: (descriptor) => datasync(descriptor),',
+      replace: `syncFile: () => Promise.reject(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO', errno: -5, syscall: 'fdatasync' })),`,
+    });
+    const sidecar = await openTestSidecar({ writerUrl });
+    const thread = await sidecar.createThread();
+    thread.append(numbered(0));
+    await thread.flush();
+    expect(await rejection(thread.flush({ durability: 'synced' }))).toMatchObject({ code: 'LASTWORD_SYNC_FAILED', cause: { code: 'EIO' }, context: { threadId: thread.id, errno: -5 } });
+    expect(thread).toMatchObject({ state: 'failed', written: 2, synced: 0 });
+    expect(thread.append(numbered(1))).toBe(LATE);
+    expect(await rejection(thread.close())).toMatchObject({ code: 'LASTWORD_SYNC_FAILED' });
+    expect(linesOf(thread.path)).toHaveLength(2);
+  });
+});
+
+describe('a writer that dies', () => {
+  test('fails every pending call with LASTWORD_WRITER_EXITED, and the host goes on', async () => {
+    const writerUrl = mutantWriter({
+      file: 'worker/writer.js', find: 'groups.group(consumer.memory, batch);', replace: `groups.group(consumer.memory, batch);\n        throw new Error('the writer breaks');`,
+    });
+    const sidecar = await openTestSidecar({ writerUrl });
+    const [one, other] = await twoThreads(sidecar);
+    one.append(numbered(0));
+    const pending = [one.flush(), other.close(), sidecar.flush({ durability: 'synced' }), sidecar.createThread(), one.close()];
+    for (const outcome of await Promise.allSettled(pending)) {
+      // A close or a creation that the writer answered before it broke is as good as any.
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'LASTWORD_WRITER_EXITED', context: { exitCode: 1 }, cause: { message: 'the writer breaks' } });
+    }
+    expect(await rejection(one.flush())).toMatchObject({ code: 'LASTWORD_WRITER_EXITED', context: { unwritten: [{ threadId: one.id, from: 1, to: 1 }] } });
+    expect(await rejection(sidecar.createThread())).toMatchObject({ code: 'LASTWORD_WRITER_EXITED' });
+    expect(await rejection(sidecar.drained())).toMatchObject({ code: 'LASTWORD_WRITER_EXITED' });
+    expect(await rejection(sidecar.close())).toMatchObject({ code: 'LASTWORD_WRITER_EXITED' });
+    expect(sidecar.state).toBe('failed');
+    expect(one).toMatchObject({ state: 'failed', accepted: 2, written: 1 });
+    expect(one.append(numbered(1))).toBe(LATE);
+  });
+});
