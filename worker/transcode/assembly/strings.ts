@@ -79,7 +79,8 @@ export function pumpText(out: u32): u32 {
     v128.store(out, high, 16);
     const lowMask = v128.or(i8x16.lt_s(low, space), v128.or(i8x16.eq(low, quote), i8x16.eq(low, backslash)));
     const highMask = v128.or(i8x16.lt_s(high, space), v128.or(i8x16.eq(high, quote), i8x16.eq(high, backslash)));
-    const mask = i8x16.bitmask(lowMask) | (i8x16.bitmask(highMask) << 16);
+    let mask = i8x16.bitmask(lowMask) | (i8x16.bitmask(highMask) << 16);
+    if (mask != 0 && i8x16.bitmask(v128.or(low, high)) != 0) mask = specials(from, low) | (specials(from + 16, high) << 16);
     const plain = min<u32>(mask == 0 ? 32 : <u32>ctz<u32>(mask), left);
     from += plain;
     out += plain;
@@ -91,29 +92,11 @@ export function pumpText(out: u32): u32 {
       out += <u32>(escape >> 56);
       from += 1;
     } else {
-      out = putForeign(from, to, out);
+      out = putUnit(from, to, out);
       from = pieceFrom;
     }
   }
   setPieceFrom(from);
-  return out;
-}
-
-/** From a byte above 0x7f up to the next ASCII after sixteen bytes, or to what is written otherwise. Moves `pieceFrom`. */
-function putForeign(from: u32, to: u32, out: u32): u32 {
-  setPieceFrom(from);
-  const stop = limit;
-  while (from <= vectorLast && out < stop) {
-    const bytes = v128.load(from);
-    v128.store(out, bytes);
-    const plain = min<u32>(<u32>ctz<u32>(specials(from, bytes) | 0x10000), to - from);
-    from += plain;
-    out += plain;
-    setPieceFrom(from);
-    if (from == to) return out;
-    if (plain < 16) return putUnit(from, to, out);
-    if (load<u8>(from) < 0x80) return out;
-  }
   return out;
 }
 
