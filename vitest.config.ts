@@ -9,8 +9,9 @@ export default defineConfig({
     // Exit hooks, signals and working directories are those of a process.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // A bound on what hangs, not on what is slow: shared machines stand still for a minute.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     reporters: ['default', new TallyReporter(MAY_SKIP)],
     // `import 'lastword'` is the built package, run by Node itself as a host would run it.
     server: { deps: { external: [/\/dist\//] } },
