@@ -45,6 +45,6 @@ function redacted({ redact }: ResolvedOptions, id: ThreadId, meta: Record<string
 function assertMeta(meta: unknown): asserts meta is Record<string, unknown> {
   if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) throw invalidOption('meta', meta, 'an object of members');
   for (const member of RESERVED_META) {
-    if (Object.hasOwn(meta, member)) throw invalidOption('meta', member, `members other than ${RESERVED_META.join(', ')}`);
+    if (Object.hasOwn(meta, member)) throw invalidOption('meta', `an object with the member ${member}`, `members other than ${RESERVED_META.join(', ')}`);
   }
 }

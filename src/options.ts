@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { BaseLogger } from 'pino';
 import { LastwordError } from './errors.js';
 import { KIB, MIB } from './ring/layout.js';
-import type { Durability, Redact } from './types.js';
+import type { Durability, FlushOptions, Redact } from './types.js';
 
 const DURABILITIES = ['accepted', 'written', 'synced'] as const satisfies readonly Durability[];
 
@@ -82,7 +82,9 @@ export function resolveOptions(options: SidecarOptions): ResolvedOptions {
   if (logger !== undefined && logger !== false && !isLogger(logger)) {
     throw invalidOption('logger', typeof logger, 'false, or an object with debug, info, warn and error');
   }
-  if (writerUrl !== undefined && !(writerUrl instanceof URL)) throw invalidOption('writerUrl', writerUrl, 'a URL object');
+  if (writerUrl !== undefined && !(writerUrl instanceof URL && writerUrl.protocol === 'file:')) {
+    throw invalidOption('writerUrl', writerUrl instanceof URL ? writerUrl.href : writerUrl, 'a URL object of a file');
+  }
   return {
     overflowBytes, ringBytes, itemBytesMax,
     fullTimeoutMs: limit(options, 'fullTimeoutMs'),
@@ -122,12 +124,26 @@ function choice<Word extends string>(name: string, value: Word | undefined, word
   return value;
 }
 
-export function durabilityOption(value: Durability | undefined, fallback: Durability): Durability {
+function durabilityOption(value: Durability | undefined, fallback: Durability): Durability {
   return choice('durability', value, DURABILITIES, fallback);
 }
 
+/** Options of flush(), close() and drained(), checked, with the sidecar's defaults. */
+export function checkFlush(
+  options: FlushOptions, defaults: { readonly durability: Durability; readonly closeTimeoutMs: number },
+): { durability: Durability; timeoutMs: number; signal: AbortSignal | undefined } {
+  if (typeof options !== 'object' || options === null) throw invalidOption('options', options, 'an object');
+  const { signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidOption('signal', signal, 'an AbortSignal');
+  return {
+    durability: durabilityOption(options.durability, defaults.durability),
+    timeoutMs: timeout(options.timeoutMs, defaults.closeTimeoutMs),
+    signal,
+  };
+}
+
 /** A duration a call may name, or the default where it names none. */
-export function timeout(value: number | undefined, fallback: number): number {
+function timeout(value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== 'number' || !(value >= 0) || value > LIMITS.closeTimeoutMs.max) {
     throw invalidOption('timeoutMs', value, `milliseconds, 0 to ${LIMITS.closeTimeoutMs.max}`);

@@ -3,7 +3,7 @@ import { WriterHandle } from './control/writer-handle.js';
 import type { WriterEvent } from './control/protocol.js';
 import { fromWireError, isLastwordError, LastwordError } from './errors.js';
 import { createLog, type Log } from './log.js';
-import { DIRECTORY_ALLOWED, durabilityOption, invalidOption, resolveOptions, timeout, type ResolvedOptions, type SidecarOptions } from './options.js';
+import { checkFlush, DIRECTORY_ALLOWED, invalidOption, resolveOptions, type ResolvedOptions, type SidecarOptions } from './options.js';
 import { compileTranscoder, depthOver } from './producer/depth.js';
 import { Encoder } from './producer/encode.js';
 import { ItemProducer } from './producer/item-producer.js';
@@ -89,7 +89,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
     try {
       await this.writer.call('openDirectory', closeTimeoutMs, (control) => control.openDirectory(directory));
     } catch (error) {
-      await this.writer.end(closeTimeoutMs);
+      await this.writer.terminate();
       const isRefused = isLastwordError(error) && error.code === 'LASTWORD_INVALID_OPTION';
       throw isRefused ? invalidOption('directory', directory, DIRECTORY_ALLOWED, error.cause) : error;
     }
@@ -152,8 +152,9 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
   }
 
   async flush(options: FlushOptions = {}): Promise<Receipt[]> {
+    const isSynced = checkFlush(options, this.options).durability === 'synced';
     const flushes = [...this.#threads.values()].map((thread) => thread.beginFlush(options, false));
-    if (durabilityOption(options.durability, this.options.durability) === 'synced') requestSync(this.memory);
+    if (isSynced) requestSync(this.memory);
     wakeWriter(this.memory);
     return Promise.all(flushes);
   }
@@ -166,6 +167,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
 
   async drained(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     const what = 'room in ring and overflow';
+    checkFlush(options, this.options);
     await this.waiters.until(() => this.#isDrained(), { what, timeoutMs: this.options.closeTimeoutMs, signal: options.signal });
   }
 
@@ -210,9 +212,8 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
   }
 
   async #close(options: CloseOptions): Promise<SidecarCloseReceipt> {
-    const timeoutMs = timeout(options.timeoutMs, this.options.closeTimeoutMs);
+    const { timeoutMs } = checkFlush(options, this.options);
     const deadline = performance.now() + timeoutMs;
-    durabilityOption(options.durability, this.options.durability);
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     this.#state = 'closing';
     await Promise.allSettled([...this.#creating]);

@@ -1,6 +1,6 @@
 import { isLastwordError, LastwordError } from './errors.js';
 import { checkItem, itemInvalid } from './item-check.js';
-import { durabilityOption, timeout } from './options.js';
+import { checkFlush } from './options.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
 import { requestSync, wakeWriter } from './ring/doorbell.js';
 import {
@@ -98,8 +98,7 @@ export class RolloutThread implements Thread {
   /** As flush(); the sidecar's own flush of all threads wakes the writer once, itself. */
   async beginFlush(options: FlushOptions, wakes: boolean): Promise<Receipt> {
     const { memory, options: defaults, waiters, recordFlush } = this.#host;
-    const durability = durabilityOption(options.durability, defaults.durability);
-    const timeoutMs = timeout(options.timeoutMs, defaults.closeTimeoutMs);
+    const { durability, timeoutMs, signal } = checkFlush(options, defaults);
     if (this.#tombstone !== undefined) return this.#tombstone.receipt;
     const count = this.#acceptedCount;
     if (durability !== 'accepted') {
@@ -110,7 +109,6 @@ export class RolloutThread implements Thread {
         if (durability === 'synced') requestSync(memory);
         wakeWriter(memory);
       }
-      const { signal } = options;
       await waiters.until(() => this.#isReached(count, durability), {
         what: `'${durability}' of thread ${this.id} below ordinal ${this.base + count}`, timeoutMs, signal, context: { threadId: this.id },
       });
@@ -189,8 +187,8 @@ export class RolloutThread implements Thread {
 
   async #close(options: CloseOptions): Promise<ThreadCloseReceipt> {
     const { memory, options: defaults, writer, log } = this.#host;
-    const durability = durabilityOption(options.durability, defaults.durability);
-    const deadline = performance.now() + timeout(options.timeoutMs, defaults.closeTimeoutMs);
+    const { durability, timeoutMs } = checkFlush(options, defaults);
+    const deadline = performance.now() + timeoutMs;
     if (this.#failure !== undefined) throw this.#failureFrom(this.#failure);
     moveState(memory, this.slot, 'closing');
     seal(memory, this.slot);

@@ -1,6 +1,7 @@
 /** The file system of the writer, on node:fs: the only place that changes a file. */
 import fs from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CALLS, type Call } from '../src/control/protocol.js';
 import { enterCall, leaveCall } from '../src/ring/figures.js';
@@ -16,6 +17,21 @@ const sync = promisify(fs.fsync);
 const open = promisify(fs.open);
 const close = promisify(fs.close);
 
+/** Folder by folder: mkdir's own `recursive` never ends where a file system refuses names (on Node 20, below /proc). */
+function makeFolders(path: string): string | undefined {
+  const missing: string[] = [];
+  for (let folder = path; !fs.existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
+  for (const folder of missing) {
+    try {
+      fs.mkdirSync(folder, FOLDER_MODE);
+    } catch (error) {
+      // Somebody else made it meanwhile.
+      if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
+    }
+  }
+  return missing[0];
+}
+
 export const nodeFsOps: FsOps = {
   createFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE),
   // O_NONBLOCK: a FIFO in the file's place must not hang the writer.
@@ -26,7 +42,7 @@ export const nodeFsOps: FsOps = {
   close: (descriptor) => { fs.closeSync(descriptor); },
   link: (existingPath, newPath) => { fs.linkSync(existingPath, newPath); },
   unlink: (path) => { fs.unlinkSync(path); },
-  makeDirectory: (path) => fs.mkdirSync(path, { recursive: true, mode: FOLDER_MODE }),
+  makeDirectory: makeFolders,
   checkDirectory: (path) => {
     if (!fs.statSync(path).isDirectory()) throw Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR' });
     fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);

@@ -95,6 +95,12 @@ export class WriterHandle {
     };
   }
 
+  /** Ends a writer that holds nothing yet, whatever it is in. */
+  async terminate(): Promise<void> {
+    this.#isEnding = true;
+    await this.#worker.terminate();
+  }
+
   /** Asks the writer to end, and waits until it has. Its exit is an answer too: it may come before the other one. */
   async end(deadlineMs: number): Promise<void> {
     const release = this.hold();

@@ -49,6 +49,7 @@ interface CheckedOptions {
 }
 
 function checkOptions(path: unknown, options: ReadOptions): CheckedOptions {
+  if (typeof options !== 'object' || options === null) refuse('options', options, 'an object');
   const { from = 0, limit, signal, onDamage } = options;
   const { reverse, follow } = options as { reverse?: unknown; follow?: unknown };
   if (typeof path !== 'string' || path === '' || path.includes('\0')) refuse('path', path, 'the path of a file');

@@ -205,7 +205,7 @@ const OUT_OF_RANGE: Record<string, unknown[]> = {
   closeTimeoutMs: [0, -1],
   redact: ['x', {}],
   logger: [true, 'x', {}, { debug() { /* the others are missing */ } }],
-  writerUrl: ['file:///x', 7],
+  writerUrl: ['file:///x', 7, new URL('http://localhost/x.js')],
 };
 for (const [option, values] of Object.entries(OUT_OF_RANGE)) {
   test(`option ${option}: out of range is refused with the option, the value and what is allowed`, async () => {
@@ -226,6 +226,24 @@ test('option directory: a file in its place, or above it, is refused with the sy
     expect(error).toMatchObject({ code: 'LASTWORD_INVALID_OPTION', context: { option: 'directory' }, cause: { code: expect.stringMatching(/EEXIST|ENOTDIR/) as string } });
   }
   expect(readFileSync(file, 'utf8')).toBe('x');
+});
+
+test('option directory: where a file system takes no names it is refused, and nothing hangs', async () => {
+  const error = await rejection(openSidecar({ directory: '/proc/lastword/x', logger: false }));
+  expect(error).toMatchObject({ code: 'LASTWORD_INVALID_OPTION', context: { option: 'directory' }, cause: { code: 'ENOENT' } });
+});
+
+test('P14: flush, close and drained refuse options that are none, and everything goes on', async () => {
+  const sidecar = await openTestSidecar();
+  const [thread] = [await sidecar.createThread(), await sidecar.createThread()];
+  thread.append(numbered(0));
+  const bad: object[] = [null as unknown as object, 'synced' as unknown as object, { durability: 'no' }, { timeoutMs: -1 }, { signal: 5 }];
+  for (const options of bad) {
+    const calls = [thread.flush(options), thread.close(options), sidecar.flush(options), sidecar.close(options), sidecar.drained(options)];
+    for (const call of calls) expect(await rejection(call)).toMatchObject({ code: 'LASTWORD_INVALID_OPTION' });
+  }
+  expect(thread.state).toBe('open');
+  expect(await sidecar.flush({ durability: 'synced' })).toHaveLength(2);
 });
 
 /** Whether another user may read the package where it lies. */
