@@ -24,6 +24,10 @@ export function checkItem(item: unknown, threadId: ThreadId, redact: Redact | un
       assertObject(checked, threadId);
     }
     if (typeof (checked as { type?: unknown }).type !== 'string') throw itemInvalid(threadId, 'has no string `type`');
+    // One that is inherited would not be stored, and the record would be none.
+    if (!Object.hasOwn(checked, 'type')) throw itemInvalid(threadId, 'has no `type` of its own');
+    // It would be stored as its entries, without its members.
+    if (checked instanceof Map) throw itemInvalid(threadId, 'is a Map');
   } catch (error) {
     throw isLastwordError(error) ? error : itemInvalid(threadId, 'has a member that throws', error);
   }

@@ -58,8 +58,8 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
   readonly #threads = new Map<ThreadId, RolloutThread>();
   /** By slot: whom an event of the writer is about. */
   readonly #threadOfSlot: (RolloutThread | undefined)[] = [];
-  /** Creations under way: close() waits for them. */
-  readonly #creating = new Set<Promise<unknown>>();
+  /** Creations under way: close() waits for them. Nobody gets a handle before the writer takes the slot's frames. */
+  readonly #creating = new Map<ThreadId, Promise<unknown>>();
   readonly #closed: Totals = { threads: 0, items: 0, late: 0 };
   readonly #flushes = new Int32Array(HISTOGRAM_WORDS);
   readonly #openedMs = performance.now();
@@ -113,34 +113,44 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
   }
 
   async createThread<I extends { type: string } = RolloutItem>(options: CreateThreadOptions = {}): Promise<Thread<I>> {
-    const creating = this.#create(options);
-    this.#creating.add(creating);
+    this.#assertOpen();
+    const id = threadIdOf(options);
+    if (this.#threads.has(id) || this.#creating.has(id)) throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${id} is open`, { threadId: id });
+    const creating = this.#create(id, options);
+    this.#creating.set(id, creating);
     try {
       // The item's type is the caller's word for what it appends; the handle takes any.
       return await creating;
     } finally {
-      this.#creating.delete(creating);
+      this.#creating.delete(id);
     }
   }
 
-  async #create(options: CreateThreadOptions): Promise<RolloutThread> {
-    this.#assertOpen();
-    const id = threadIdOf(options);
-    if (this.#threads.has(id)) throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${id} is open`, { threadId: id });
+  async #create(id: ThreadId, options: CreateThreadOptions): Promise<RolloutThread> {
     const timestampMs = Date.now();
     const command = createCommand(this.options, id, options.meta === undefined ? {} : options.meta, timestampMs, (item) => this.producer.encode(item));
     const place = this.#slots.take(command.base);
     const thread = new RolloutThread(this, { id, path: command.path, ...place });
-    // Known from here on, so that a second create of the same id is refused while this one is under way.
-    this.#threads.set(id, thread);
     this.#threadOfSlot[place.slot] = thread;
     try {
       await this.writer.call('createThread', this.options.closeTimeoutMs, (control) => control.createThread({ ...command, ...place }));
     } catch (error) {
-      this.#forget(thread);
+      if (isLastwordError(error) && error.code === 'LASTWORD_TIMEOUT') this.#undoCreate(thread);
+      else this.#forget(thread);
       throw error;
     }
+    this.#threads.set(id, thread);
     return thread;
+  }
+
+  /** The writer may still make the rollout: the slot is nobody's until it has said that it let go of it. */
+  #undoCreate(thread: RolloutThread): void {
+    const { slot, incarnation, id: threadId } = thread;
+    const release = { slot, incarnation, threadId, sync: false };
+    this.writer.call('releaseThread', this.options.closeTimeoutMs, (control) => control.releaseThread(release)).then(
+      () => { this.#forget(thread); },
+      () => { this.log.debug({ threadId }, 'a slot stays taken: its creation was not undone'); },
+    );
   }
 
   liveThread(id: ThreadId): Thread | undefined {
@@ -216,7 +226,7 @@ class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost 
     const deadline = performance.now() + timeoutMs;
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     this.#state = 'closing';
-    await Promise.allSettled([...this.#creating]);
+    await Promise.allSettled(this.#creating.values());
     const closings = await Promise.allSettled([...this.#threads.values()].map((thread) => thread.close({ ...options, timeoutMs })));
     const failures = closings.flatMap((closing) => (closing.status === 'rejected' ? [closing.reason as unknown] : []));
     if (failures.length > 0) throw incompleteClose(failures);

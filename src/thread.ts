@@ -32,6 +32,8 @@ export class RolloutThread implements Thread {
   /** Ordinal of the first item of this opening. */
   readonly base: number;
   #closing: Promise<ThreadCloseReceipt> | undefined;
+  /** Phase 1 is done: a close() that is called again must not ask for it again, the writer may have let go of the file. */
+  #isDrained = false;
   #failure: LastwordError | undefined;
   #tombstone: Tombstone | undefined;
 
@@ -83,7 +85,7 @@ export class RolloutThread implements Thread {
     if (this.#isSealed) return this.#countLate(items.length);
     const { options, producer } = this.#host;
     try {
-      const checked = items.map((item: RolloutItem) => checkItem(item, this.id, options.redact));
+      const checked = Array.from(items, (item: RolloutItem) => checkItem(item, this.id, options.redact));
       const count = producer.appendAll(this.slot, this.incarnation, checked);
       return count === SEALED_COUNT ? this.#countLate(items.length) : this.base + count;
     } catch (error) {
@@ -114,7 +116,7 @@ export class RolloutThread implements Thread {
       });
       recordFlush((performance.now() - startMs) * 1000);
     }
-    return { threadId: this.id, durability, nextOrdinal: this.base + count };
+    return this.#flushReceipt(count, durability);
   }
 
   close(options: CloseOptions = {}): Promise<ThreadCloseReceipt> {
@@ -163,12 +165,19 @@ export class RolloutThread implements Thread {
     return LATE;
   }
 
+  /** The receipt of the close where that came first and asked for less. */
+  #flushReceipt(count: number, durability: Durability): Receipt {
+    const nextOrdinal = this.base + count;
+    if (this.#tombstone !== undefined && durability === 'synced' && this.#tombstone.synced < nextOrdinal) return this.#tombstone.receipt;
+    return { threadId: this.id, durability, nextOrdinal };
+  }
+
   /** Whether the watermark is there. @throws the failure that keeps it from ever getting there */
   #isReached(count: number, durability: Durability): boolean {
     const { memory } = this.#host;
-    const reached = this.#tombstone === undefined
-      ? (durability === 'synced' ? syncedOf(memory, this.slot) : writtenOf(memory, this.slot)) >= count
-      : durability !== 'synced' || this.#tombstone.synced >= this.base + count;
+    // Closed meanwhile: no sync follows that could be waited for.
+    const reached = this.#tombstone !== undefined
+      || (durability === 'synced' ? syncedOf(memory, this.slot) : writtenOf(memory, this.slot)) >= count;
     if (!reached && this.#failure !== undefined) throw this.#failureFrom(this.#failure);
     return reached;
   }
@@ -193,7 +202,8 @@ export class RolloutThread implements Thread {
     moveState(memory, this.slot, 'closing');
     seal(memory, this.slot);
     wakeWriter(memory);
-    await this.#drain(deadline);
+    if (!this.#isDrained) await this.#drain(deadline);
+    this.#isDrained = true;
     const thread = { slot: this.slot, incarnation: this.incarnation, threadId: this.id, sync: durability === 'synced' };
     await writer.call('releaseThread', left(deadline), (control) => control.releaseThread(thread));
     moveState(memory, this.slot, 'closed');
@@ -204,6 +214,7 @@ export class RolloutThread implements Thread {
     } satisfies ThreadCloseReceipt;
     this.#tombstone = { accepted: this.accepted, written: this.written, synced: this.#syncedOrdinal, late: receipt.late, receipt };
     this.#host.threadReleased(this);
+    this.#host.waiters.recheck();
     log.debug({ threadId: this.id, items, late: receipt.late }, 'thread closed');
     return receipt;
   }

@@ -29,8 +29,9 @@ export class Control implements WriterControl {
 
   openDirectory(path: string): Promise<Reply<undefined>> {
     return answer('LASTWORD_INVALID_OPTION', () => {
-      this.#parts.fs.makeDirectory(path);
-      this.#parts.fs.checkDirectory(path);
+      const { fs, syncs } = this.#parts;
+      syncs.rootOpened(path, fs.makeDirectory(path));
+      fs.checkDirectory(path);
       return undefined;
     });
   }
@@ -42,12 +43,12 @@ export class Control implements WriterControl {
       const [ring] = writer.rings;
       if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
       files.makeRoom();
-      const { file, descriptor, firstFolder } = createRollout(fs, rng, ring, command);
+      const { file, descriptor } = createRollout(fs, rng, ring, command);
       files.add(file, descriptor);
       file.markDirty(file.wholeBytes, clock.monotonicUs());
       addFigure(sidecar, 'bytesWritten', file.wholeBytes);
       addFigure(sidecar, 'bytesUnsynced', file.wholeBytes);
-      syncs.folderChanged(dirname(file.path), firstFolder);
+      syncs.folderChanged(dirname(file.path));
       writer.addRollout(file);
       return undefined;
     });
@@ -72,7 +73,7 @@ export class Control implements WriterControl {
       if (file === undefined) return undefined;
       // A flush that still waits for the sync gets it.
       if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file);
-      await syncs.settled(file);
+      while (file.isSyncing) await syncs.settled(file);
       if (file.failure === undefined) files.close(file);
       if (file.failure !== undefined) throw file.failure;
       writer.removeRollout(file);

@@ -9,21 +9,20 @@ import type { Transcoder } from './transcode/transcoder.js';
 
 /**
  * Publishes a rollout with its header: written whole under a temporary name, then linked into place, so that no reader
- * ever sees it empty or half. Returns the file, the descriptor it is open with,
- * and the topmost folder that had to be made.
+ * ever sees it empty or half. Returns the file and the descriptor it is open with.
  */
 export function createRollout(
   fs: FsOps, rng: Rng, ring: { readonly consumer: RingConsumer; readonly transcoder: Transcoder }, command: CreateThreadCommand,
-): { file: RolloutFile; descriptor: number; firstFolder: string | undefined } {
+): { file: RolloutFile; descriptor: number } {
   const folder = dirname(command.path);
-  const firstFolder = fs.makeDirectory(folder);
+  fs.makeDirectory(folder);
   const temporary = join(folder, `.${basename(command.path)}.${rng.uint32().toString(16)}.tmp`);
   const descriptor = fs.createFile(temporary);
   try {
     const bytes = writeHeader(fs, descriptor, ring, command);
     fs.link(temporary, command.path);
     fs.unlink(temporary);
-    return { file: new RolloutFile(command, bytes), descriptor, firstFolder };
+    return { file: new RolloutFile(command, bytes), descriptor };
   } catch (error) {
     fs.close(descriptor);
     fs.unlink(temporary);

@@ -38,7 +38,12 @@ export const nodeFsOps: FsOps = {
   openFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK),
   write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),
   truncate: (descriptor, length) => { fs.ftruncateSync(descriptor, length); },
-  size: (descriptor) => fs.fstatSync(descriptor).size,
+  size: (descriptor) => {
+    const { nlink, size } = fs.fstatSync(descriptor);
+    // Nobody would ever read what is written to it.
+    if (nlink === 0) throw Object.assign(new Error('ENOENT: the file was deleted while it was open, fstat'), { code: 'ENOENT', syscall: 'fstat' });
+    return size;
+  },
   close: (descriptor) => { fs.closeSync(descriptor); },
   link: (existingPath, newPath) => { fs.linkSync(existingPath, newPath); },
   unlink: (path) => { fs.unlinkSync(path); },

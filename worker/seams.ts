@@ -9,6 +9,7 @@ export interface FsOps {
   /** Takes the bytes at the end of the file; may take fewer. */
   write(descriptor: number, bytes: Uint8Array, offset: number, length: number): number;
   truncate(descriptor: number, length: number): void;
+  /** Throws when the file has no name any more. */
   size(descriptor: number): number;
   close(descriptor: number): void;
   /** Gives the file a further name; fails when the name exists. */

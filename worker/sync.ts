@@ -32,6 +32,9 @@ export class SyncScheduler {
   #cancelTimer: (() => void) | undefined;
   /** Folders that hold a name that no sync has covered. */
   readonly #unsyncedFolders = new Set<string>();
+  /** Folders that have held a name since the start. */
+  readonly #knownFolders = new Set<string>();
+  #root = '/';
   /** Syncs of folders that are under way. */
   readonly #folderSyncs = new Map<string, Promise<void>>();
   /** Files of closed threads with bytes that no sync has covered. */
@@ -44,12 +47,31 @@ export class SyncScheduler {
     this.#options = options;
   }
 
-  /** A name was made in `folder`, and in those above it from `firstFolder` on where that had to be made. */
-  folderChanged(folder: string, firstFolder: string | undefined): void {
+  /** The sidecar's directory is there; `firstFolder` is the topmost that had to be made for it. */
+  rootOpened(root: string, firstFolder: string | undefined): void {
+    this.#root = root;
+    if (firstFolder !== undefined) this.#addFolders(dirname(root), dirname(firstFolder));
+  }
+
+  /**
+   * A name was made in `folder`. Those above it may have been made by a process that never synced them, or for a rollout
+   * that could then not be made: the first time, all of them up to the root need a sync too.
+   */
+  folderChanged(folder: string): void {
     this.#unsyncedFolders.add(folder);
-    if (firstFolder === undefined) return;
-    const top = dirname(firstFolder);
-    for (let path = dirname(folder); path.length >= top.length; path = dirname(path)) this.#unsyncedFolders.add(path);
+    if (!this.#knownFolders.has(folder)) {
+      this.#knownFolders.add(folder);
+      this.#addFolders(folder, this.#root);
+    }
+    // The writer may have parked: no pass follows that would set it.
+    this.#setTimer();
+  }
+
+  #addFolders(from: string, top: string): void {
+    for (let path = from; ; path = dirname(path)) {
+      this.#unsyncedFolders.add(path);
+      if (path.length <= top.length) return;
+    }
   }
 
   /** One look: what was asked for, and what has gathered. `requests` was read before the pass. */
@@ -158,7 +180,10 @@ export class SyncScheduler {
       addFigure(sidecar, 'bytesUnsynced', -bytes);
       recordLatency(sidecar.words, SYNC_HISTOGRAM, clock.monotonicUs() - startUs);
     } catch (error) {
-      this.#writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'a data sync failed', error);
+      addFigure(sidecar, 'bytesUnsynced', -bytes);
+      // The file of a closed thread is the host's to move and to delete.
+      const isGone = file.isReleased && (error as Partial<NodeJS.ErrnoException>).code === 'ENOENT';
+      if (!isGone) this.#writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'a data sync failed', error);
     }
     file.isSyncing = false;
     if (this.#lingering.delete(file)) files.close(file);

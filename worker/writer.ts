@@ -152,6 +152,10 @@ export class Writer {
     const error = new LastwordError(inner?.code ?? code, `thread ${threadId}: ${message}`, context, { cause });
     file.fail(error);
     const { sidecar, tell } = this.#parts;
+    // No sync of the file follows: what waits for one no longer counts.
+    addFigure(sidecar, 'bytesUnsynced', -file.unsyncedBytes);
+    file.unsyncedBytes = 0;
+    file.dirtySinceUs = undefined;
     if (!file.isReleased) {
       seal(sidecar, slot);
       moveState(sidecar, slot, 'failed');
@@ -184,17 +188,34 @@ class GroupOutput {
 
   line(transcoder: Transcoder, payloadOffset: number, payloadBytes: number, timestampMs: number, ordinal: number): void {
     const limit = OUTPUT_OFFSET + OUTPUT_BYTES;
-    this.#end = transcoder.line(payloadOffset, payloadBytes, timestampMs, ordinal, this.#end, limit);
+    this.#step(() => transcoder.line(payloadOffset, payloadBytes, timestampMs, ordinal, this.#end, limit));
     while (!transcoder.finished) {
       if (transcoder.lineBytes > LINE_BYTES_MAX) {
-        this.#file.cutBack(this.#parts.fs, this.descriptor);
+        this.#dropLine();
         throw new LastwordError('LASTWORD_WRITE_FAILED', `the line of ordinal ${ordinal} is longer than ${LINE_BYTES_MAX} bytes`);
       }
       this.write();
-      this.#end = transcoder.resume(this.#end, limit);
+      this.#step(() => transcoder.resume(this.#end, limit));
     }
     this.items += 1;
     this.#wholeEnd = this.#end;
+  }
+
+  /** One step of the transcoder, which throws where the payload is none. */
+  #step(transcode: () => number): void {
+    try {
+      this.#end = transcode();
+    } catch (error) {
+      this.#dropLine();
+      throw error;
+    }
+  }
+
+  /** The line cannot be written: the whole records before it are, and what stands of it in the file is cut off. */
+  #dropLine(): void {
+    this.#end = this.#wholeEnd;
+    if (this.items > 0) this.write();
+    else if (this.#carried > 0) this.#file.cutBack(this.#parts.fs, this.descriptor);
   }
 
   /** Writes what is there; then, and only then, says what is whole. */

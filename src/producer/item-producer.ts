@@ -80,7 +80,7 @@ export class ItemProducer {
     if (bytes > this.#options.overflowBytes) {
       throw new LastwordError('LASTWORD_ITEM_TOO_LARGE', `${items.length} items take ${bytes} bytes together; overflowBytes is ${this.#options.overflowBytes}`);
     }
-    const start = this.#claim(slot, bytes, true);
+    const start = this.#claim(slot, bytes, !this.#encoder.isPacking);
     if (start === FULL) return SEALED_COUNT;
     const addresses: number[] = [];
     const seen = this.#counted(slot, payloads.length);
