@@ -124,10 +124,7 @@ export class RolloutThread implements Thread {
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.state !== 'open') this.#controller.abort();
-    }
+    this.#controller ??= new AbortController();
     return this.#controller.signal;
   }
 
@@ -196,7 +193,8 @@ export class RolloutThread implements Thread {
 
   /** The close begins: whoever listens to the signal stops. */
   abort(): void {
-    this.#controller?.abort();
+    this.#controller ??= new AbortController();
+    this.#controller.abort();
   }
 
   /** The slot is about to be another's: from here on the handle answers by itself. */

@@ -39,15 +39,20 @@ export class ExitDrain implements EndListener {
   }
 
   onExit(): void {
-    const { options, producer, threads } = this.#parts;
-    const deadline = performance.now() + options.exitTimeoutMs;
-    const left = this.#drain(deadline);
-    if (left.length === 0) this.#releaseLeases(deadline);
+    const { producer, threads } = this.#parts;
+    this.#drainForGood();
     this.#report(threads().filter((thread) => thread.unwritten !== undefined));
     // Other listeners of 'exit' may append.
     producer.onPublished = () => {
-      if (!this.#hasGivenUp) this.#report(this.#drain(performance.now() + options.exitTimeoutMs));
+      if (!this.#hasGivenUp) this.#report(this.#drainForGood());
     };
+  }
+
+  #drainForGood(): RolloutThread[] {
+    const deadline = performance.now() + this.#parts.options.exitTimeoutMs;
+    const left = this.#drain(deadline);
+    if (left.length === 0) this.#releaseLeases(deadline);
+    return left;
   }
 
   /** Returns the threads that did not get there. */

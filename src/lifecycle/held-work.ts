@@ -23,7 +23,7 @@ export class HeldWork {
         this.#sweep();
         this.#sweepAt = Math.max(SWEEP_MIN, this.#promises * 2);
       }
-      if (this.#held.has(work)) return work;
+      if (this.#held.has(work) || !isPending(work)) return work;
       this.#promises += 1;
       this.#held.set(work, TRACKED);
       if (this.#onEmpty !== undefined) this.#watch(work);

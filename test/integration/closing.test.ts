@@ -46,6 +46,8 @@ describe('track', () => {
     void thread.track(first.promise);
     const closing = thread.close();
     void thread.track(second.promise);
+    // Settled already: nothing ever tells of it.
+    void thread.track(Promise.resolve());
     first.resolve();
     await turn();
     expect(thread.append(numbered(0))).toBe(1);

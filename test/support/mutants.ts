@@ -30,3 +30,16 @@ export function mutantWriter(...patches: Patch[]): URL {
   }
   return pathToFileURL(join(folder, 'worker', 'main.js'));
 }
+
+/** A writer that does what it is asked the first time, and never says so. */
+export function withheldAnswer(command: string): URL {
+  return mutantWriter({
+    file: 'worker/control.js', find: `    ${command}(`,
+    replace: `    async ${command}(command) {
+        const reply = await this.answered${command}(command);
+        if (Control.withheld === undefined) await new Promise((resolve) => { Control.withheld = resolve; });
+        return reply;
+    }
+    answered${command}(`,
+  });
+}
