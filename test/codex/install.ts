@@ -36,7 +36,7 @@ export function findCodex(): Codex {
   const installed = join(folder, 'node_modules/.package-lock.json');
   if (existsSync(installed) && existsSync(binary)) return { binary };
   mkdirSync(folder, { recursive: true });
-  const args = ['install', '--no-save', '--ignore-scripts', '--prefix', folder, `@openai/codex@${CODEX_VERSION}`];
+  const args = ['install', '--no-save', '--ignore-scripts', '--fetch-retries=1', '--prefix', folder, `@openai/codex@${CODEX_VERSION}`];
   const npm = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', timeout: INSTALL_LIMIT_MS });
   if (npm.status !== 0) return { lacking: `the binary cannot be installed: ${why(npm)}` };
   return existsSync(binary) ? { binary } : { lacking: 'the binary is not where its package had it' };
@@ -44,5 +44,5 @@ export function findCodex(): Codex {
 
 /** Why a process failed, in one line. */
 function why({ error, stderr }: { error?: Error; stderr: string | null }): string {
-  return error?.message ?? stderr?.trim().split('\n').at(-1) ?? 'it was ended';
+  return error?.message ?? stderr?.split('\n').find((line) => line !== '' && !line.startsWith('npm warn')) ?? 'it was ended';
 }

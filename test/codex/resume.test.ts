@@ -15,11 +15,12 @@ const BEFORE_KILL = 20;
 /** The last whole line loses its newline and so many bytes before it. */
 const CUT_BYTES = 40;
 
-/** A stored thread with a question and an answer. */
+/** A stored thread with a question, an event and an answer. */
 async function storedThread(home: Home): Promise<{ id: string; path: string }> {
   const sidecar = await openTestSidecar({ directory: home.directory });
   const thread = await sidecar.createThread({ meta: metaFor(home) });
   thread.append(message('user', 'our question'));
+  thread.append({ type: 'event_msg', payload: { type: 'user_message', message: 'our event' } });
   thread.append(message('assistant', 'our answer'));
   await sidecar.close();
   return thread;
@@ -48,21 +49,21 @@ async function tornRollout(home: Home): Promise<{ id: string; path: string; whol
 }
 
 describe('a rollout of ours', () => {
-  test('is resumed by codex: its messages reach the model and its ordinals go on', async (context) => {
+  test('is resumed by codex: its messages reach the model, its events do not, and its ordinals go on', async (context) => {
     const home = codexHome(context);
     const { id, path } = await storedThread(home);
     const ours = readFileSync(path);
     expect(heardBy(await resumeTurn(home, id, 'go on'))).toEqual([expect.any(String), 'our question', 'our answer', 'go on']);
     const types = await wholeTypes(path);
-    expect(types.slice(0, 3)).toEqual(['session_meta', 'response_item', 'response_item']);
-    expect(types.slice(3)).toEqual(expect.arrayContaining(['event_msg', 'turn_context', 'response_item']));
+    expect(types.slice(0, 4)).toEqual(['session_meta', 'response_item', 'event_msg', 'response_item']);
+    expect(types.slice(4)).toEqual(expect.arrayContaining(['event_msg', 'turn_context', 'response_item']));
     expect(readFileSync(path).subarray(0, ours.length)).toEqual(ours);
   });
 
   test('goes back and forth between codex and us without a gap, and each hears what the other added', async (context) => {
     const home = codexHome(context);
     const { id, path } = await storedThread(home);
-    let next = 3;
+    let next = 0;
     for (const round of upTo(3)) {
       const heard = heardBy(await resumeTurn(home, id, `theirs ${round}`));
       expect(heard).toEqual(expect.arrayContaining(['our question', ...upTo(round).map((earlier) => `ours ${earlier}`), `theirs ${round}`]));
