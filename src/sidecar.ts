@@ -4,15 +4,17 @@ import { Standby } from '../worker/standby.js';
 import { WriterHandle } from './control/writer-handle.js';
 import type { WriterEvent } from './control/protocol.js';
 import { fromWireError, isLastwordError, LastwordError } from './errors.js';
-import { closeThreads } from './lifecycle/close-threads.js';
+import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
+import { leftUntil } from './lifecycle/deadline.js';
 import { LateNotices } from './lifecycle/late-notices.js';
 import { Registry } from './lifecycle/registry.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
+import { planClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { ExitDrain } from './exit/exit-drain.js';
 import { hearOfEnd } from './exit/process-end.js';
 import { hearOfSignals } from './exit/signals.js';
 import { createLog, type Log } from './log.js';
-import { checkClose, checkFlush, checkResume, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
+import { checkFlush, checkResume, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
 import { type ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
 import { markWriterExited, requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
@@ -114,21 +116,20 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
 
   async createThread<I extends { type: string } = RolloutItem>(options: CreateThreadOptions = {}): Promise<Thread<I>> {
     this.assertOpen();
-    // The item's type is the caller's word for what it appends; the handle takes any.
-    return this.#registry.create(options);
+    return handleOf<I>(await this.#registry.create(options));
   }
 
   async resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ResumeThreadOptions = {}): Promise<Thread<I>> {
     const { ifMissing, create, signal } = checkResume(options);
     this.assertOpen();
     try {
-      return await this.#registry.resume(id, signal);
+      return handleOf<I>(await this.#registry.resume(id, signal));
     } catch (error) {
       if (ifMissing === 'error' || !isMissing(error)) throw error;
       const thread = await this.#registry.create(create);
       this.log.info({ threadId: thread.id, requestedId: id, code: error.code }, 'resume failed: a fresh thread was made');
       this.#tell('resumeFailed', { requestedId: id, threadId: thread.id, error });
-      return thread;
+      return handleOf<I>(thread);
     }
   }
 
@@ -189,6 +190,10 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     this.#tell('threadClosed', receipt);
   }
 
+  closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[] {
+    return this.#registry.closeChildren(thread, plan);
+  }
+
   cameLate(thread: RolloutThread, items: number): void {
     if (thread.state === 'closed') this.#closed.late += items;
     this.log.debug({ threadId: thread.id, items, late: thread.late }, 'late: appended after the seal');
@@ -196,13 +201,13 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
   }
 
   async #close(options: CloseOptions): Promise<SidecarCloseReceipt> {
-    const { timeoutMs } = checkClose(options, this.options);
-    const deadline = performance.now() + timeoutMs;
+    const plan = planClose(options, this.options);
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     this.#state = 'closing';
-    await this.#registry.settled(timeoutMs);
-    await closeThreads(this.#registry.threads, { ...options, timeoutMs });
-    await this.writer.end(Math.max(1, deadline - performance.now()));
+    await this.#registry.settled(leftUntil(plan.deadline));
+    const failures = await failuresOf(this.#registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
+    if (failures.length > 0) throw incompleteClose(failures);
+    await this.writer.end(Math.max(1, leftUntil(plan.deadline)));
     this.#state = 'closed';
     for (const stop of this.#stopHearing.splice(0)) stop();
     this.waiters.recheck();
@@ -270,6 +275,11 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     wakeProducer(this.#ring);
     this.waiters.recheck();
   }
+}
+
+/** The item's type is the caller's word for what it appends: the handle takes any, and delivers what was given. */
+function handleOf<I extends { type: string }>(thread: RolloutThread): Thread<I> {
+  return thread as unknown as Thread<I>;
 }
 
 /** What resumeThread() may put a fresh thread in the place of. */
