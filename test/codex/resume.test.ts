@@ -115,6 +115,28 @@ describe('a rollout of ours', () => {
     expect(await readThrough(thread.path)).toEqual({ ordinals: [...ordinals, next], damage });
   });
 
+  test('whose meta were changed is resumed by codex with all that was before the change', async (context) => {
+    const home = codexHome(context);
+    const sidecar = await openTestSidecar({ directory: home.directory });
+    const thread = await sidecar.createThread({ meta: metaFor(home) });
+    thread.append(message('user', 'our question'));
+    thread.setMeta({ title: 'a thread' });
+    thread.append(message('assistant', 'our answer'));
+    await sidecar.close();
+    expect(heardBy(await resumeTurn(home, thread.id, 'go on'))).toEqual([expect.any(String), 'our question', 'our answer', 'go on']);
+    await wholeTypes(thread.path);
+  });
+
+  test('with a rollback is resumed by codex, which hears what was rolled back', async (context) => {
+    const home = codexHome(context);
+    const sidecar = await openTestSidecar({ directory: home.directory });
+    const thread = await sidecar.createThread({ meta: metaFor(home) });
+    thread.rollback(thread.append(message('user', 'taken back')));
+    await sidecar.close();
+    expect(heardBy(await resumeTurn(home, thread.id, 'go on'))).toContain('taken back');
+    await wholeTypes(thread.path);
+  });
+
   test('that is still open here is resumed by codex all the same: our next write fails, and what codex wrote stays', async (context) => {
     const home = codexHome(context);
     const sidecar = await openTestSidecar({ directory: home.directory });
