@@ -1,11 +1,11 @@
-export { openSidecar } from './sidecar.js';
+export { openSidecar } from './open-sidecar.js';
 export { readRollout } from './reader/read.js';
 export { LastwordError } from './errors.js';
 export type { LastwordErrorCode, LastwordErrorContext } from './errors.js';
 export type { SidecarOptions } from './options.js';
 export { LATE } from './types.js';
 export type {
-  CloseOptions, CreateThreadOptions, Damage, Durability, FlushOptions, Histogram, LiveThread, ReadOptions, Receipt, RolloutItem,
-  RolloutRecord, Sidecar, SidecarCloseReceipt, SidecarEvents, SidecarState, SidecarStats, Thread, ThreadCloseReceipt, ThreadId,
+  CloseOptions, CreateThreadOptions, Damage, Durability, FlushOptions, Histogram, LiveThread, ReadOptions, Receipt, ResumeThreadOptions,
+  RolloutItem, RolloutRecord, Sidecar, SidecarCloseReceipt, SidecarEvents, SidecarState, SidecarStats, Thread, ThreadCloseReceipt, ThreadId,
   ThreadState,
 } from './types.js';

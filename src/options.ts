@@ -1,8 +1,9 @@
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import type { BaseLogger } from 'pino';
 import { LastwordError } from './errors.js';
 import { KIB, MIB } from './ring/layout.js';
-import type { Durability, FlushOptions, Redact } from './types.js';
+import type { CloseOptions, CreateThreadOptions, Durability, FlushOptions, Redact, ResumeThreadOptions } from './types.js';
 
 const DURABILITIES = ['accepted', 'written', 'synced'] as const satisfies readonly Durability[];
 
@@ -33,6 +34,10 @@ export interface SidecarOptions {
   openFilesMax?: number | undefined;
   /** Bound on closing one thread, or the sidecar, ms; also on a flush that names none. Default 10 000. */
   closeTimeoutMs?: number | undefined;
+  /** Bound on the synchronous drain in process 'exit', ms. Default 5000. 0 switches it off. */
+  exitTimeoutMs?: number | undefined;
+  /** Signals on which to close and then re-raise. Default none: signal handling is the host's. */
+  signals?: NodeJS.Signals[] | undefined;
   /** Runs synchronously before an item leaves the caller, to remove secrets. Its result is what is stored and counted; if it throws, the item is refused (LASTWORD_ITEM_INVALID). */
   redact?: Redact | undefined;
   /** A pino logger (a child is taken where there is one), or false. Default: a pino logger at level 'warn' on stderr. */
@@ -54,6 +59,7 @@ export const LIMITS = {
   unsyncedBytes: { default: 64 * MIB, min: 64 * KIB, max: 16 * 1024 * MIB },
   openFilesMax: { default: 512, min: 1, max: 1_000_000 },
   closeTimeoutMs: { default: 10_000, min: 1, max: 3_600_000 },
+  exitTimeoutMs: { default: 5000, min: 0, max: 3_600_000 },
 } as const satisfies Record<string, Limit>;
 type LimitName = keyof typeof LIMITS;
 
@@ -62,6 +68,7 @@ export type ResolvedOptions = Record<LimitName, number> & {
   readonly directory: string;
   readonly durability: Durability;
   readonly whenFull: 'wait' | 'throw';
+  readonly signals: readonly NodeJS.Signals[];
   readonly redact: Redact | undefined;
   readonly logger: Logger | false | undefined;
   readonly writerUrl: URL | undefined;
@@ -92,6 +99,8 @@ export function resolveOptions(options: SidecarOptions): ResolvedOptions {
     unsyncedBytes: limit(options, 'unsyncedBytes'),
     openFilesMax: limit(options, 'openFilesMax'),
     closeTimeoutMs: limit(options, 'closeTimeoutMs'),
+    exitTimeoutMs: limit(options, 'exitTimeoutMs'),
+    signals: signalsOption(options.signals),
     durability: durabilityOption(options.durability, 'written'),
     whenFull: choice('whenFull', options.whenFull, ['wait', 'throw'], 'wait'),
     redact, logger, writerUrl,
@@ -134,12 +143,35 @@ export function checkFlush(
 ): { durability: Durability; timeoutMs: number; signal: AbortSignal | undefined } {
   if (typeof options !== 'object' || options === null) throw invalidOption('options', options, 'an object');
   const { signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidOption('signal', signal, 'an AbortSignal');
+  assertSignal(signal);
   return {
     durability: durabilityOption(options.durability, defaults.durability),
     timeoutMs: timeout(options.timeoutMs, defaults.closeTimeoutMs),
     signal,
   };
+}
+
+/** Options of close(), checked, with the sidecar's defaults. */
+export function checkClose(
+  options: CloseOptions, defaults: { readonly durability: Durability; readonly closeTimeoutMs: number },
+): { durability: Durability; timeoutMs: number; waitForTracked: boolean } {
+  const { durability, timeoutMs } = checkFlush(options, defaults);
+  const { waitForTracked = true } = options;
+  if (typeof waitForTracked !== 'boolean') throw invalidOption('waitForTracked', waitForTracked, 'true or false');
+  return { durability, timeoutMs, waitForTracked };
+}
+
+/** Options of resumeThread(), checked. */
+export function checkResume(options: ResumeThreadOptions): Required<Pick<ResumeThreadOptions, 'signal'>> & { ifMissing: 'error' | 'create'; create: CreateThreadOptions } {
+  if (typeof options !== 'object' || options === null) throw invalidOption('options', options, 'an object');
+  const { create = {}, signal } = options;
+  if (typeof create !== 'object' || create === null) throw invalidOption('create', create, 'an object');
+  assertSignal(signal);
+  return { ifMissing: choice('ifMissing', options.ifMissing, ['error', 'create'], 'error'), create, signal };
+}
+
+function assertSignal(signal: unknown): asserts signal is AbortSignal | undefined {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidOption('signal', signal, 'an AbortSignal');
 }
 
 /** A duration a call may name, or the default where it names none. */
@@ -149,6 +181,17 @@ function timeout(value: number | undefined, fallback: number): number {
     throw invalidOption('timeoutMs', value, `milliseconds, 0 to ${LIMITS.closeTimeoutMs.max}`);
   }
   return value;
+}
+
+/** Signals that a process can listen to. */
+function signalsOption(value: unknown): readonly NodeJS.Signals[] {
+  const known = Object.keys(constants.signals).filter((name) => name !== 'SIGKILL' && name !== 'SIGSTOP');
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw invalidOption('signals', value, 'a list of names of signals');
+  for (const name of value as unknown[]) {
+    if (!known.includes(name as string)) throw invalidOption('signals', name, 'names of signals that can be caught, such as SIGTERM');
+  }
+  return [...new Set(value as NodeJS.Signals[])];
 }
 
 function isLogger(logger: unknown): logger is Logger {

@@ -13,12 +13,12 @@ export class SlotTable {
     this.#memory = memory;
   }
 
-  /** A slot for a thread whose first item has the ordinal `base`. @throws LASTWORD_NOT_OPEN when all are in use */
-  take(base: number): { slot: number; incarnation: number } {
+  /** A slot for a new opening. @throws LASTWORD_NOT_OPEN when all are in use */
+  take(): { slot: number; incarnation: number } {
     const slot = this.#free.pop() ?? this.#used;
     if (slot === SLOTS_MAX) throw new LastwordError('LASTWORD_NOT_OPEN', `at most ${SLOTS_MAX} threads are open at once`);
     if (slot === this.#used) this.#used += 1;
-    return { slot, incarnation: takeSlot(this.#memory, slot, base) };
+    return { slot, incarnation: takeSlot(this.#memory, slot) };
   }
 
   /** Of a closed thread. */

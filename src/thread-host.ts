@@ -6,6 +6,7 @@ import type { ItemProducer } from './producer/item-producer.js';
 import type { Waiters } from './producer/waiters.js';
 import type { SidecarMemory } from './ring/memory.js';
 import type { RolloutThread } from './thread.js';
+import type { ThreadCloseReceipt } from './types.js';
 
 /** What a thread's handle needs of the sidecar it belongs to. */
 export interface ThreadHost {
@@ -17,10 +18,12 @@ export interface ThreadHost {
   readonly log: Log;
   /** The writer has ended though nobody asked it to. */
   readonly writerDeath: LastwordError | undefined;
+  /** @throws LASTWORD_NOT_OPEN, and what ended the writer */
+  assertOpen(): void;
   /** A flush took that long, µs. */
   recordFlush(microseconds: number): void;
   /** The thread leaves the registry; its slot may be used again. */
-  threadReleased(thread: RolloutThread): void;
-  /** Items came for a thread that has been closed. */
-  lateAfterClose(items: number): void;
+  threadReleased(thread: RolloutThread, receipt: ThreadCloseReceipt): void;
+  /** Items came after the seal. */
+  cameLate(thread: RolloutThread, items: number): void;
 }

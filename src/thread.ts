@@ -1,10 +1,13 @@
 import { isLastwordError, LastwordError } from './errors.js';
 import { checkItem, itemInvalid } from './item-check.js';
-import { checkFlush } from './options.js';
+import { HeldWork } from './lifecycle/held-work.js';
+import { SharedPromise } from './lifecycle/shared-promise.js';
+import { ThreadClose } from './lifecycle/thread-close.js';
+import { checkFlush, invalidOption } from './options.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
 import { requestSync, wakeWriter } from './ring/doorbell.js';
 import {
-  acceptedIn, baseOf, countLate, lateOf, moveState, seal, sealWordOf, stateOf, syncedOf, wantSynced, wantWritten, writtenOf,
+  acceptedIn, countLate, lateOf, sealWordOf, stateOf, syncedOf, wantSynced, wantWritten, writtenOf,
 } from './ring/slots.js';
 import type { ThreadHost } from './thread-host.js';
 import {
@@ -21,29 +24,56 @@ interface Tombstone {
   readonly receipt: ThreadCloseReceipt;
 }
 
+/** What the writer says of a rollout that it has opened. */
+export interface Opened {
+  readonly path: string;
+  /** Ordinal of the first item of this opening. */
+  readonly base: number;
+  readonly recovery: Thread['recovery'];
+}
+
 /** The handle of one opening of a thread. */
 export class RolloutThread implements Thread {
   readonly id: ThreadId;
-  readonly path: string;
-  readonly origin = 'created';
+  readonly origin: Thread['origin'];
   readonly slot: number;
   readonly incarnation: number;
+  /** What the close waits for. */
+  readonly held = new HeldWork();
   readonly #host: ThreadHost;
-  /** Ordinal of the first item of this opening. */
-  readonly base: number;
-  #closing: Promise<ThreadCloseReceipt> | undefined;
-  /** Phase 1 is done: a close() that is called again must not ask for it again, the writer may have let go of the file. */
-  #isDrained = false;
+  readonly #close: ThreadClose;
+  readonly #closing = new SharedPromise<ThreadCloseReceipt>();
+  #opened: Opened;
+  /** Of `#opened`: append() needs it each time. */
+  #base = 0;
+  /** Owners that have not let go of the handle. */
+  #claims = 1;
+  #controller: AbortController | undefined;
   #failure: LastwordError | undefined;
   #tombstone: Tombstone | undefined;
 
-  constructor(host: ThreadHost, thread: { id: ThreadId; path: string; slot: number; incarnation: number }) {
+  constructor(host: ThreadHost, thread: { id: ThreadId; origin: Thread['origin']; slot: number; incarnation: number }, opened: Opened) {
     this.#host = host;
     this.id = thread.id;
-    this.path = thread.path;
+    this.origin = thread.origin;
     this.slot = thread.slot;
     this.incarnation = thread.incarnation;
-    this.base = baseOf(host.memory, thread.slot);
+    this.#close = new ThreadClose(this, host);
+    this.#opened = opened;
+    this.#base = opened.base;
+  }
+
+  get path(): string {
+    return this.#opened.path;
+  }
+
+  get recovery(): Thread['recovery'] {
+    return this.#opened.recovery;
+  }
+
+  /** Ordinal of the first item of this opening. */
+  get base(): number {
+    return this.#base;
   }
 
   get state(): ThreadState {
@@ -93,15 +123,30 @@ export class RolloutThread implements Thread {
     }
   }
 
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  track<P extends PromiseLike<unknown>>(work: P): P {
+    return this.#isSealed ? work : this.held.track(work);
+  }
+
+  hold(label: string): Disposable {
+    if (typeof label !== 'string') throw invalidOption('label', label, 'a string');
+    return this.held.hold(label);
+  }
+
   flush(options: FlushOptions = {}): Promise<Receipt> {
     return this.beginFlush(options, true);
   }
 
   /** As flush(); the sidecar's own flush of all threads wakes the writer once, itself. */
   async beginFlush(options: FlushOptions, wakes: boolean): Promise<Receipt> {
-    const { memory, options: defaults, waiters, recordFlush } = this.#host;
+    const { memory, options: defaults, producer, waiters, recordFlush } = this.#host;
     const { durability, timeoutMs, signal } = checkFlush(options, defaults);
     if (this.#tombstone !== undefined) return this.#tombstone.receipt;
+    producer.settle();
     const count = this.#acceptedCount;
     if (durability !== 'accepted') {
       const startMs = performance.now();
@@ -120,20 +165,51 @@ export class RolloutThread implements Thread {
   }
 
   close(options: CloseOptions = {}): Promise<ThreadCloseReceipt> {
-    this.#closing ??= this.#close(options).catch((error: unknown) => {
-      this.#closing = undefined;
-      throw error;
-    });
-    return this.#closing;
+    return this.#closing.get(() => this.#close.run(options));
   }
 
+  /** Lets go of one claim; the last one closes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+    this.#claims -= 1;
+    if (this.#claims <= 0) await this.close();
+  }
+
+  /** Another owner. */
+  claim(): this {
+    this.#claims += 1;
+    return this;
+  }
+
+  /** The close under way or done; undefined before, and behind one that rejected. */
+  get closing(): Promise<ThreadCloseReceipt> | undefined {
+    return this.#closing.current;
+  }
+
+  /** The writer has found the rollout: it says where this opening begins. */
+  setOpened(opened: Opened): void {
+    this.#opened = opened;
+    this.#base = opened.base;
+  }
+
+  /** The close begins: whoever listens to the signal stops. */
+  abort(): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort();
+  }
+
+  /** The slot is about to be another's: from here on the handle answers by itself. */
+  entomb(receipt: ThreadCloseReceipt): void {
+    const { accepted, written } = this;
+    this.#tombstone = { accepted, written, synced: this.#syncedOrdinal, late: receipt.late, receipt };
   }
 
   /** The writer can write nothing more of this thread. */
   fail(error: LastwordError): void {
     this.#failure ??= error;
+  }
+
+  assertNotFailed(): void {
+    if (this.#failure !== undefined) throw this.withUnwritten(this.#failure);
   }
 
   get #isSealed(): boolean {
@@ -157,17 +233,14 @@ export class RolloutThread implements Thread {
 
   #countLate(items: number): typeof LATE {
     if (this.#tombstone === undefined) countLate(this.#host.memory, this.slot, items);
-    else {
-      this.#tombstone.late += items;
-      this.#host.lateAfterClose(items);
-    }
-    this.#host.log.debug({ threadId: this.id, items, late: this.late }, 'late: appended after the seal');
+    else this.#tombstone.late += items;
+    this.#host.cameLate(this, items);
     return LATE;
   }
 
   /** The receipt of the close where that came first and asked for less. */
   #flushReceipt(count: number, durability: Durability): Receipt {
-    const nextOrdinal = this.base + count;
+    const nextOrdinal = this.#base + count;
     if (this.#tombstone !== undefined && durability === 'synced' && this.#tombstone.synced < nextOrdinal) return this.#tombstone.receipt;
     return { threadId: this.id, durability, nextOrdinal };
   }
@@ -178,70 +251,20 @@ export class RolloutThread implements Thread {
     // Closed meanwhile: no sync follows that could be waited for.
     const reached = this.#tombstone !== undefined
       || (durability === 'synced' ? syncedOf(memory, this.slot) : writtenOf(memory, this.slot)) >= count;
-    if (!reached && this.#failure !== undefined) throw this.#failureFrom(this.#failure);
+    if (!reached) this.assertNotFailed();
     return reached;
   }
 
   /** The failure with the range that is not on disk. */
-  #failureFrom(failure: LastwordError): LastwordError {
-    const unwritten = failure.context.unwritten ?? this.#unwritten();
+  withUnwritten(failure: LastwordError): LastwordError {
+    const unwritten = failure.context.unwritten ?? this.unwritten;
     const context = { ...failure.context, threadId: this.id, ...(unwritten === undefined ? {} : { unwritten }) };
     return new LastwordError(failure.code, failure.message.slice(0, -` [${failure.code}]`.length), context, { cause: failure.cause });
   }
 
-  #unwritten(): { threadId: ThreadId; from: number; to: number }[] | undefined {
+  /** The range that is accepted and not on disk. */
+  get unwritten(): { threadId: ThreadId; from: number; to: number }[] | undefined {
     const { accepted, written } = this;
     return accepted > written ? [{ threadId: this.id, from: written, to: accepted - 1 }] : undefined;
   }
-
-  async #close(options: CloseOptions): Promise<ThreadCloseReceipt> {
-    const { memory, options: defaults, writer, log } = this.#host;
-    const { durability, timeoutMs } = checkFlush(options, defaults);
-    const deadline = performance.now() + timeoutMs;
-    if (this.#failure !== undefined) throw this.#failureFrom(this.#failure);
-    moveState(memory, this.slot, 'closing');
-    seal(memory, this.slot);
-    wakeWriter(memory);
-    if (!this.#isDrained) await this.#drain(deadline);
-    this.#isDrained = true;
-    const thread = { slot: this.slot, incarnation: this.incarnation, threadId: this.id, sync: durability === 'synced' };
-    await writer.call('releaseThread', left(deadline), (control) => control.releaseThread(thread));
-    moveState(memory, this.slot, 'closed');
-    const items = this.#acceptedCount;
-    const receipt = {
-      threadId: this.id, durability: durability === 'synced' ? durability : 'written', nextOrdinal: this.base + items,
-      items, late: this.late, forced: false, heldBy: [], salvage: undefined,
-    } satisfies ThreadCloseReceipt;
-    this.#tombstone = { accepted: this.accepted, written: this.written, synced: this.#syncedOrdinal, late: receipt.late, receipt };
-    this.#host.threadReleased(this);
-    this.#host.waiters.recheck();
-    log.debug({ threadId: this.id, items, late: receipt.late }, 'thread closed');
-    return receipt;
-  }
-
-  /** Phase 1: the writer acknowledges the count that write() took, and it is what was accepted. */
-  async #drain(deadline: number): Promise<void> {
-    const { writer } = this.#host;
-    const thread = { slot: this.slot, incarnation: this.incarnation };
-    let acknowledged: number;
-    try {
-      const reply = await writer.call('drainThread', left(deadline), (control) => control.drainThread(thread));
-      acknowledged = this.base + reply.written;
-    } catch (error) {
-      if (!isLastwordError(error)) throw error;
-      if (error.code !== 'LASTWORD_TIMEOUT') throw this.#failureFrom(error);
-      throw this.#incomplete(this.written, error);
-    }
-    if (acknowledged !== this.accepted) throw this.#incomplete(acknowledged, undefined);
-  }
-
-  #incomplete(written: number, cause: LastwordError | undefined): LastwordError {
-    const unwritten = [{ threadId: this.id, from: written, to: this.accepted - 1 }];
-    return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `thread ${this.id}: ${this.accepted - written} items were not acknowledged`,
-      { threadId: this.id, unwritten }, cause === undefined ? undefined : { cause });
-  }
-}
-
-function left(deadline: number): number {
-  return Math.max(0, deadline - performance.now());
 }

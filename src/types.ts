@@ -1,5 +1,6 @@
 /** The public shapes. Names and semantics are the contract's; what is not here yet is not built yet. */
 import type { EventEmitter } from 'node:events';
+import type { LastwordError } from './errors.js';
 
 /** Lower-case UUID. New ids are version 7, so that an id alone gives its file. */
 export type ThreadId = string;
@@ -45,6 +46,13 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
    * LASTWORD_NOT_OPEN, LASTWORD_WRITE_FAILED, LASTWORD_WRITER_EXITED
    */
   createThread<I extends { type: string } = RolloutItem>(options?: CreateThreadOptions): Promise<Thread<I>>;
+  /**
+   * Reopens for append. Open here: the same handle, counted (disposing releases one claim, the last one closes; close() closes
+   * for all). Closing: waits, then reopens. A torn end is cut, its bytes kept beside the file and reported on the handle.
+   * @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_THREAD_ARCHIVED, LASTWORD_THREAD_BUSY (open elsewhere, context.owner; or behind
+   * a close that rejected), LASTWORD_ROLLOUT_CORRUPT (no header), LASTWORD_INVALID_OPTION (id), the signal's reason
+   */
+  resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options?: ResumeThreadOptions): Promise<Thread<I>>;
   /** The handle of an open or closing thread, or undefined. Never throws. */
   liveThread(id: ThreadId): Thread | undefined;
   /** Every open or closing thread of the sidecar. */
@@ -68,6 +76,12 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
 
 /** What a sidecar emits. */
 export interface SidecarEvents {
+  /** Items appended after their thread was sealed; at most one event a second and thread. */
+  late: { threadId: ThreadId; count: number };
+  /** ifMissing: 'create' fell back to a fresh thread. */
+  resumeFailed: { requestedId: ThreadId; threadId: ThreadId; error: LastwordError };
+  /** After the thread has left the registry, before its close() resolves; once per thread and opening, forced ones too. */
+  threadClosed: ThreadCloseReceipt;
   /** needsDrain was read as true, and half of the ring is free again. */
   drain: undefined;
 }
@@ -80,13 +94,25 @@ export interface CreateThreadOptions {
   meta?: Record<string, unknown> | undefined;
 }
 
+/** Options of resumeThread(). */
+export interface ResumeThreadOptions {
+  /** 'create': a fresh thread instead of NOT_FOUND, ARCHIVED or CORRUPT, and a `resumeFailed` event. A fresh id unless create.id is given. Default 'error'. */
+  ifMissing?: 'error' | 'create' | undefined;
+  /** Of the fresh thread. */
+  create?: CreateThreadOptions | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 /** A thread as everyone may see it. */
 export interface LiveThread {
   readonly id: ThreadId;
   /** The rollout. */
   readonly path: string;
   readonly state: ThreadState;
-  /** Every ordinal below is accepted / written / synced; plain reads of shared memory. After create accepted is 1 (the header). */
+  /**
+   * Every ordinal below is accepted / written / synced; plain reads of shared memory. After create accepted is 1 (the header);
+   * after resume accepted and written are the next ordinal, synced is 0 until this writer's first sync.
+   */
   readonly accepted: number;
   readonly written: number;
   readonly synced: number;
@@ -97,22 +123,33 @@ export interface LiveThread {
 /** The handle of a thread: where an agent's items go. */
 export interface Thread<I extends { type: string } = RolloutItem> extends LiveThread, AsyncDisposable {
   readonly origin: 'created' | 'resumed' | 'forked';
+  /** What resume found at the end of the file. */
+  readonly recovery: { tornBytes: number; keptAt: string } | undefined;
+  /** Aborted when the close begins, before tracked work is awaited: the agent's cue to stop. */
+  readonly signal: AbortSignal;
   /**
-   * Takes the item and returns its ordinal, at once and without I/O. Sealed or failed: returns LATE, counts, logs at debug.
+   * Takes the item and returns its ordinal, at once and without I/O. In `closing`, until the seal, items are still taken.
+   * Sealed or failed: returns LATE, counts, logs at debug.
    * @throws LASTWORD_ITEM_INVALID (not an object, no string `type`, own member timestamp, ordinal or crc, cyclic, too deep, a
    * symbol, a throwing getter or redact), LASTWORD_ITEM_TOO_LARGE, LASTWORD_RING_FULL; the thread is unharmed, the item not taken
    */
   append<T extends I>(item: T): number;
   /** All or nothing, contiguous; returns the first ordinal, or LATE. @throws as append() */
   appendAll(items: readonly I[]): number;
+  /** Work that may still append: close() waits for it before the seal. The same promise comes back; its rejection is neither swallowed nor doubled. */
+  track<P extends PromiseLike<unknown>>(work: P): P;
+  /** The same for work that is no promise, until it is disposed. The label names it in a receipt. */
+  hold(label: string): Disposable;
   /**
-   * Resolves when everything accepted at the call is that safe; after close, with the receipt.
+   * Resolves when everything accepted at the call is that safe; in `closing` too, without waiting for held work; after close,
+   * with the receipt.
    * @throws LASTWORD_WRITE_FAILED, LASTWORD_SYNC_FAILED (context.unwritten), LASTWORD_TIMEOUT, LASTWORD_WRITER_EXITED, the signal's reason
    */
   flush(options?: FlushOptions): Promise<Receipt>;
   /**
-   * Seals the thread, drains it, compares the writer's count with what was accepted; then syncs as asked, closes the file and
-   * leaves the registry. Every call gets the same promise; options of the first count.
+   * Phase 1: `signal` aborts; tracked work settles (at most half of the time); seal; drain; the writer acknowledges the count.
+   * Phase 2: sync as asked, file closed, lease released, and only then the thread leaves the registry. Every call gets the same
+   * promise; options of the first count. Past half of the time: sealed without the work still held (`forced`, `heldBy`).
    * @throws LASTWORD_DRAIN_INCOMPLETE (context.unwritten): the state stays 'closing', and close() may be called again;
    * LASTWORD_WRITE_FAILED, LASTWORD_SYNC_FAILED, LASTWORD_WRITER_EXITED
    */
@@ -122,7 +159,12 @@ export interface Thread<I extends { type: string } = RolloutItem> extends LiveTh
 /** Options of flush(). `timeoutMs` defaults to the sidecar's closeTimeoutMs. */
 export interface FlushOptions { durability?: Durability | undefined; timeoutMs?: number | undefined; signal?: AbortSignal | undefined }
 /** Options of close(). */
-export interface CloseOptions { durability?: Durability | undefined; timeoutMs?: number | undefined }
+export interface CloseOptions {
+  durability?: Durability | undefined;
+  timeoutMs?: number | undefined;
+  /** Default true. false: seal right after `signal` aborted; work still held makes `forced` true and is in `heldBy`. */
+  waitForTracked?: boolean | undefined;
+}
 /** What a flush proves. */
 export interface Receipt { threadId: ThreadId; durability: Durability; /** Every ordinal below has it. */ nextOrdinal: number }
 /** What a close proves. */
@@ -131,7 +173,9 @@ export interface ThreadCloseReceipt extends Receipt {
   items: number;
   /** Items that came after the seal, so far. */
   late: number;
+  /** Sealed though work was still held. */
   forced: boolean;
+  /** Labels of holds, 'tracked' for tracked work. */
   heldBy: string[];
   salvage: string | undefined;
 }

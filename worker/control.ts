@@ -1,18 +1,18 @@
 import { dirname } from 'node:path';
 import { expose, type Endpoint } from 'comlink';
-import { LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
-import type { CreateThreadCommand, ReleaseThreadCommand, Reply, SlotRef, WriterControl } from '../src/control/protocol.js';
+import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import type {
+  CreateThreadCommand, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, WriterControl,
+} from '../src/control/protocol.js';
 import { addFigure } from '../src/ring/figures.js';
 import { acceptedIn, sealWordOf, wantedSyncedOf } from '../src/ring/slots.js';
 import { createRollout } from './create-rollout.js';
-import type { Rng } from './seams.js';
-import type { SyncScheduler } from './sync.js';
-import type { Writer, WriterParts } from './writer.js';
+import type { Engine } from './engine.js';
+import { resumeRollout } from './recovery/resume-rollout.js';
+import type { RolloutFile } from './rollout-file.js';
+import type { Writer } from './writer.js';
 
-export interface ControlParts extends WriterParts {
-  readonly writer: Writer;
-  readonly syncs: SyncScheduler;
-  readonly rng: Rng;
+export interface ControlParts extends Engine {
   /** The next pass of the writer's loop, and how many frames it took. */
   readonly nextPass: () => Promise<number>;
   /** Ends the loop. */
@@ -22,6 +22,8 @@ export interface ControlParts extends WriterParts {
 /** WriterControl, as the writer serves it. */
 export class Control implements WriterControl {
   readonly #parts: ControlParts;
+  /** By slot: resumes under way. */
+  readonly #opening = new Map<number, Promise<unknown>>();
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
@@ -29,29 +31,73 @@ export class Control implements WriterControl {
 
   openDirectory(path: string): Promise<Reply<undefined>> {
     return answer('LASTWORD_INVALID_OPTION', () => {
-      const { fs, syncs } = this.#parts;
+      const { fs, leases, syncs } = this.#parts;
       syncs.rootOpened(path, fs.makeDirectory(path));
       fs.checkDirectory(path);
+      leases.openDirectory(path);
       return undefined;
     });
   }
 
   createThread(command: CreateThreadCommand): Promise<Reply<undefined>> {
     return answer('LASTWORD_WRITE_FAILED', () => {
-      const { clock, files, fs, rng, sidecar, syncs, writer } = this.#parts;
+      const { fs, leases, rng, sidecar, syncs, writer } = this.#parts;
       if (writer.rolloutOf(command) !== undefined) return undefined;
       const [ring] = writer.rings;
       if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
-      files.makeRoom();
-      const { file, descriptor } = createRollout(fs, rng, ring, command);
-      files.add(file, descriptor);
-      file.markDirty(file.wholeBytes, clock.monotonicUs());
+      this.#holdNew(command.threadId);
+      let created: ReturnType<typeof createRollout>;
+      try {
+        created = createRollout(fs, rng, ring, command);
+      } catch (error) {
+        leases.release(command.threadId);
+        throw error;
+      }
+      const { file, descriptor } = created;
       addFigure(sidecar, 'bytesWritten', file.wholeBytes);
       addFigure(sidecar, 'bytesUnsynced', file.wholeBytes);
       syncs.folderChanged(dirname(file.path));
-      writer.addRollout(file);
+      this.#add(file, descriptor, file.wholeBytes);
       return undefined;
     });
+  }
+
+  resumeThread(command: ResumeThreadCommand): Promise<Reply<ResumedRollout>> {
+    const opening = answer('LASTWORD_WRITE_FAILED', () => this.#resume(command));
+    this.#opening.set(command.slot, opening);
+    return opening.finally(() => { this.#opening.delete(command.slot); });
+  }
+
+  async #resume(command: ResumeThreadCommand): Promise<ResumedRollout> {
+    const { fs, leases } = this.#parts;
+    leases.hold(command.threadId);
+    try {
+      const { file, descriptor, resumed } = await resumeRollout(fs, command);
+      // Whoever wrote it may have died before a sync: the first one covers what is there.
+      this.#add(file, descriptor, 0);
+      return resumed;
+    } catch (error) {
+      leases.release(command.threadId);
+      throw error;
+    }
+  }
+
+  #add(file: RolloutFile, descriptor: number, unsyncedBytes: number): void {
+    const { clock, files, writer } = this.#parts;
+    files.makeRoom();
+    files.add(file, descriptor);
+    file.markDirty(unsyncedBytes, clock.monotonicUs());
+    writer.addRollout(file);
+  }
+
+  /** A lease that another has: then the thread exists, whether its rollout is there yet or not. */
+  #holdNew(threadId: string): void {
+    try {
+      this.#parts.leases.hold(threadId);
+    } catch (error) {
+      if (!isLastwordError(error) || error.code !== 'LASTWORD_THREAD_BUSY') throw error;
+      throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} is open elsewhere`, error.context, { cause: error });
+    }
   }
 
   drainThread(thread: SlotRef): Promise<Reply<{ written: number }>> {
@@ -68,7 +114,9 @@ export class Control implements WriterControl {
 
   releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>> {
     return answer('LASTWORD_SYNC_FAILED', async () => {
-      const { files, sidecar, syncs, writer } = this.#parts;
+      const { files, leases, sidecar, syncs, writer } = this.#parts;
+      // A resume that main gave up on may still be under way.
+      await this.#opening.get(command.slot);
       const file = writer.rolloutOf(command);
       if (file === undefined) return undefined;
       // A flush that still waits for the sync gets it.
@@ -78,6 +126,7 @@ export class Control implements WriterControl {
       if (file.failure !== undefined) throw file.failure;
       writer.removeRollout(file);
       syncs.released(file);
+      leases.release(file.threadId);
       return undefined;
     });
   }
@@ -86,6 +135,7 @@ export class Control implements WriterControl {
     return answer('LASTWORD_WRITE_FAILED', async () => {
       await this.#parts.syncs.stop();
       this.#parts.files.closeAll();
+      this.#parts.leases.releaseAll();
       this.#parts.stop();
       return undefined;
     });

@@ -6,6 +6,7 @@ import type { RingConsumer } from '../src/ring/ring-consumer.js';
 import { RolloutFile } from './rollout-file.js';
 import type { FsOps, Rng } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
+import { writeAll } from './write-all.js';
 
 /**
  * Publishes a rollout with its header: written whole under a temporary name, then linked into place, so that no reader
@@ -51,14 +52,3 @@ function writeHeader(
   }
   return bytes;
 }
-
-/** A file that nobody sees yet needs no cutting back: it is thrown away. */
-function writeAll(fs: FsOps, descriptor: number, bytes: Uint8Array, offset: number, length: number): number {
-  for (let done = 0; done < length;) {
-    const taken = fs.write(descriptor, bytes, offset + done, length - done);
-    if (taken <= 0) throw new LastwordError('LASTWORD_WRITE_FAILED', 'write() took no bytes');
-    done += taken;
-  }
-  return length;
-}
-

@@ -32,6 +32,15 @@ function makeFolders(path: string): string | undefined {
   return missing[0];
 }
 
+function unlessAbsent<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 export const nodeFsOps: FsOps = {
   createFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE),
   // O_NONBLOCK: a FIFO in the file's place must not hang the writer.
@@ -39,20 +48,36 @@ export const nodeFsOps: FsOps = {
   write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),
   truncate: (descriptor, length) => { fs.ftruncateSync(descriptor, length); },
   size: (descriptor) => {
-    const { nlink, size } = fs.fstatSync(descriptor);
+    const stats = fs.fstatSync(descriptor);
+    const { nlink, size } = stats;
+    if (!stats.isFile()) throw Object.assign(new Error('ENODEV: no regular file, fstat'), { code: 'ENODEV', syscall: 'fstat' });
     // Nobody would ever read what is written to it.
     if (nlink === 0) throw Object.assign(new Error('ENOENT: the file was deleted while it was open, fstat'), { code: 'ENOENT', syscall: 'fstat' });
     return size;
   },
   close: (descriptor) => { fs.closeSync(descriptor); },
   link: (existingPath, newPath) => { fs.linkSync(existingPath, newPath); },
+  rename: (path, newPath) => { fs.renameSync(path, newPath); },
   unlink: (path) => { fs.unlinkSync(path); },
+  read: (descriptor, bytes, offset, length, position) => fs.readSync(descriptor, bytes, offset, length, position),
+  readText: (path, bytesMax) => unlessAbsent(() => {
+    const descriptor = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      const bytes = Buffer.alloc(bytesMax);
+      return bytes.toString('utf8', 0, fs.readSync(descriptor, bytes, 0, bytesMax, 0));
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }),
+  modifiedMs: (path) => unlessAbsent(() => fs.lstatSync(path).mtimeMs),
+  readFolder: (path) => fs.readdirSync(path),
   makeDirectory: makeFolders,
   checkDirectory: (path) => {
     if (!fs.statSync(path).isDirectory()) throw Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR' });
     fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
   },
   syncFile: (descriptor) => datasync(descriptor),
+  syncFileNow: (descriptor) => { fs.fdatasyncSync(descriptor); },
   syncDirectory: async (path) => {
     const descriptor = await open(path, O_RDONLY | O_DIRECTORY);
     try {
@@ -81,10 +106,16 @@ export function watched(ops: FsOps, sidecar: SidecarMemory, clock: Clock): FsOps
     size: during('fstat', ops.size),
     close: during('close', ops.close),
     link: during('link', ops.link),
+    rename: during('rename', ops.rename),
     unlink: during('unlink', ops.unlink),
+    read: during('read', ops.read),
+    readText: during('read', ops.readText),
+    modifiedMs: during('stat', ops.modifiedMs),
+    readFolder: during('readdir', ops.readFolder),
     makeDirectory: during('mkdir', ops.makeDirectory),
     checkDirectory: during('stat', ops.checkDirectory),
     syncFile: ops.syncFile,
+    syncFileNow: during('fdatasync', ops.syncFileNow),
     syncDirectory: ops.syncDirectory,
   };
 }

@@ -1,42 +1,34 @@
-/** The writer's entry: builds the parts, exposes control, runs the loop. */
+/** The writer's entry: builds the engine, exposes control, runs the loop. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WriterData, WriterEvent } from '../src/control/protocol.js';
-import { beat, markWriterExited, park, syncRequests, unpark, wakeWriter, writerGeneration } from '../src/ring/doorbell.js';
+import {
+  answerExit, beat, exitRequests, markWriterExited, park, syncRequests, unpark, wakeProducer, wakeWriter, writerGeneration,
+} from '../src/ring/doorbell.js';
 import { figureOf } from '../src/ring/figures.js';
-import { viewProducerMemory, viewSidecarMemory } from '../src/ring/memory.js';
-import { createRingConsumer } from '../src/ring/ring-consumer.js';
-import { WRITER_SCRATCH_OFFSET } from '../src/ring/layout.js';
+import { viewSidecarMemory } from '../src/ring/memory.js';
 import { Control, serve } from './control.js';
-import { FileTable } from './file-table.js';
+import { createEngine } from './engine.js';
 import { nodeFsOps, systemClock, systemRng, watched } from './fs-ops.js';
-import { SyncScheduler } from './sync.js';
-import { Transcoder } from './transcode/transcoder.js';
-import { Writer } from './writer.js';
+import { systemProcesses } from './lease/processes.js';
 
 /** Empty looks before the writer parks: waking it costs the host more than these cost the writer. */
 const EMPTY_LOOKS_MAX = 20;
 
 const data = workerData as WriterData;
-const sidecar = viewSidecarMemory(data.sidecar);
-const clock = systemClock;
-const fs = watched(nodeFsOps, sidecar, clock);
+const fs = watched(nodeFsOps, viewSidecarMemory(data.sidecar), systemClock);
 const tell = (event: WriterEvent): void => { parentPort?.postMessage(event); };
-const files: FileTable = new FileTable(fs, sidecar, data.openFilesMax, (file, error) => {
-  writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'close() of the file failed', error);
-});
-const parts = { sidecar, files, fs, clock, tell };
-const writer = new Writer(parts);
-const syncs = new SyncScheduler(writer, parts, data);
+const engine = createEngine(data, { fs, clock: systemClock, rng: systemRng, processes: systemProcesses }, tell);
+const { leases, sidecar, syncs, writer } = engine;
 let isStopped = false;
-
-const { memory, ringBytes, overflowBytes } = data.ring;
-writer.addRing({
-  consumer: createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes)),
-  transcoder: new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
-});
-const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+let exitsAnswered = 0;
 /** Who waits for the end of a pass. */
 let passWaiters: ((frames: number) => void)[] = [];
+
+// Whatever ends this worker in an orderly way or by an exception: main may be blocked and hear of nothing else.
+process.once('exit', () => {
+  markWriterExited(sidecar);
+  wakeProducers();
+});
 const nextPass = (): Promise<number> => new Promise((resolve) => {
   passWaiters.push(resolve);
   wakeWriter(sidecar);
@@ -45,10 +37,9 @@ const stop = (): void => {
   isStopped = true;
   wakeWriter(sidecar);
 };
-serve(new Control({ ...parts, writer, syncs, rng: systemRng, nextPass, stop }), data.control);
+serve(new Control({ ...engine, nextPass, stop }), data.control);
 tell({ event: 'ready' });
 await run();
-markWriterExited(sidecar);
 data.control.close();
 parentPort?.close();
 
@@ -58,19 +49,20 @@ async function run(): Promise<void> {
   while (!isStopped) {
     const generation = writerGeneration(sidecar);
     const requests = syncRequests(sidecar);
+    const exits = exitRequests(sidecar);
     beat(sidecar);
     const waiters = passWaiters;
     passWaiters = [];
     const frames = writer.pass();
     for (const resolve of waiters) resolve(frames);
     syncs.step(requests, figureOf(sidecar, 'bytesUnsynced'));
+    if (frames === 0 && exits !== exitsAnswered) answerExits(exits);
     emptyLooks = frames > 0 ? 0 : emptyLooks + 1;
     if (emptyLooks <= EMPTY_LOOKS_MAX) {
       await turn();
       continue;
     }
-    const consumers = writer.rings.map((ring) => ring.consumer);
-    const wait = park(sidecar, consumers, generation, requests);
+    const wait = park(sidecar, writer.rings.map((ring) => ring.consumer), generation, requests);
     if (wait === undefined) {
       await turn();
       continue;
@@ -79,4 +71,23 @@ async function run(): Promise<void> {
     unpark(sidecar);
     emptyLooks = 0;
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => { setImmediate(resolve); });
+}
+
+/** The process ends, and everything is written: nobody need wait for the leases of a dead owner. */
+function answerExits(exits: number): void {
+  exitsAnswered = exits;
+  try {
+    leases.releaseAll();
+  } finally {
+    answerExit(sidecar, exits);
+    wakeProducers();
+  }
+}
+
+function wakeProducers(): void {
+  for (const ring of writer.rings) wakeProducer(ring.consumer.memory);
 }

@@ -1,5 +1,6 @@
 import { LastwordError } from '../src/errors.js';
 import type { FsOps } from './seams.js';
+import { writeAll } from './write-all.js';
 
 /** One opening of a thread, and the file its records go to. Counts are of items of this opening. */
 export class RolloutFile {
@@ -56,13 +57,8 @@ export class RolloutFile {
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */
   append(fs: FsOps, descriptor: number, bytes: Uint8Array, offset: number, length: number): void {
-    let done = 0;
     try {
-      while (done < length) {
-        const taken = fs.write(descriptor, bytes, offset + done, length - done);
-        if (taken <= 0) throw new Error('write() took no bytes');
-        done += taken;
-      }
+      writeAll(fs, descriptor, bytes, offset, length);
     } catch (error) {
       this.cutBack(fs, descriptor);
       throw error;

@@ -1,4 +1,4 @@
-/** What the writer takes from outside: a disk, a clock, chance. A simulation gives its own. */
+/** What the writer takes from outside: a disk, a clock, chance, other processes. A simulation gives its own. */
 
 /** All the file system the writer may touch. Every call is synchronous but the syncs. */
 export interface FsOps {
@@ -9,18 +9,30 @@ export interface FsOps {
   /** Takes the bytes at the end of the file; may take fewer. */
   write(descriptor: number, bytes: Uint8Array, offset: number, length: number): number;
   truncate(descriptor: number, length: number): void;
-  /** Throws when the file has no name any more. */
+  /** Throws when the file has no name any more, or is no regular one. */
   size(descriptor: number): number;
   close(descriptor: number): void;
   /** Gives the file a further name; fails when the name exists. */
   link(existingPath: string, newPath: string): void;
+  /** Puts the file in the place of another. */
+  rename(path: string, newPath: string): void;
   unlink(path: string): void;
+  /** Takes bytes from a place of the file; may take fewer, none at its end. */
+  read(descriptor: number, bytes: Uint8Array, offset: number, length: number, position: number): number;
+  /** A small file, at most `bytesMax` of it; undefined when there is none. A link is not followed. */
+  readText(path: string, bytesMax: number): string | undefined;
+  /** When the file was last changed, ms since the epoch; undefined when there is none. */
+  modifiedMs(path: string): number | undefined;
+  /** Names in a folder. */
+  readFolder(path: string): string[];
   /** Makes the folder and those above it that are missing (0700). Returns the topmost that it made. */
   makeDirectory(path: string): string | undefined;
   /** Throws unless the path is a folder in which this process may make files. */
   checkDirectory(path: string): void;
   /** Data sync of one file; settles off the writer's thread. */
   syncFile(descriptor: number): Promise<void>;
+  /** The same at once, for a process that ends. */
+  syncFileNow(descriptor: number): void;
   /** Sync of a folder's names. */
   syncDirectory(path: string): Promise<void>;
 }
@@ -36,4 +48,22 @@ export interface Clock {
 
 export interface Rng {
   uint32(): number;
+}
+
+/** A process, so that another one under the same number is told from it. Members are empty where the system has none. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When it started, as the system counts. */
+  readonly start: string;
+  /** Of the machine. */
+  readonly boot: string;
+  readonly host: string;
+}
+
+export interface Processes {
+  self(): ProcessIdentity;
+  /** Of this machine, since it was booted. */
+  isAlive(process: Pick<ProcessIdentity, 'pid' | 'start'>): boolean;
+  /** When the machine was booted, ms since the epoch, roughly. */
+  bootedMs(): number;
 }

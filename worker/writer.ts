@@ -9,6 +9,7 @@ import { moveState, publishWritten, seal } from '../src/ring/slots.js';
 import { LINE_BYTES_MAX } from '../src/rollout/scan.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
+import type { Leases } from './lease/leases.js';
 import type { RolloutFile } from './rollout-file.js';
 import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
@@ -26,6 +27,7 @@ export interface WriterRing {
 export interface WriterParts {
   readonly sidecar: SidecarMemory;
   readonly files: FileTable;
+  readonly leases: Leases;
   readonly fs: FsOps;
   readonly clock: Clock;
   readonly tell: (event: WriterEvent) => void;
@@ -119,8 +121,10 @@ export class Writer {
 
   /** Transcodes a thread's frames next to each other and writes them with one write(), or more when the output is full. */
   #writeGroup(ring: WriterRing, file: RolloutFile, group: number): void {
-    const { files, fs } = this.#parts;
+    const { files, fs, leases } = this.#parts;
     const { memory } = ring.consumer;
+    // Released when the process began to end: what comes still later needs it again.
+    leases.hold(file.threadId);
     const output = new GroupOutput(this.#parts, memory, file, files.descriptorOf(file));
     file.assertUntouched(fs, output.descriptor);
     const groups = this.#groups;

@@ -20,6 +20,18 @@ export interface CreateThreadCommand extends SlotRef {
   readonly header: Uint8Array;
   readonly timestampMs: number;
 }
+export interface ResumeThreadCommand extends SlotRef {
+  readonly threadId: string;
+  readonly path: string;
+}
+/** What was found at the end of a rollout. */
+export interface ResumedRollout {
+  /** Ordinal of the first item of this opening. */
+  readonly base: number;
+  /** Bytes that were no record; they were cut, and are kept in a file beside. */
+  readonly tornBytes: number;
+  readonly keptAt: string | undefined;
+}
 export interface ReleaseThreadCommand extends SlotRef {
   readonly threadId: string;
   /** Whether the file is synced before it is closed. */
@@ -32,9 +44,11 @@ export interface WriterControl {
   openDirectory(path: string): Promise<Reply<undefined>>;
   /** Publishes the header atomically, and takes the slot's frames from then on. */
   createThread(command: CreateThreadCommand): Promise<Reply<undefined>>;
+  /** Takes the lease, makes the file's end whole, and takes the slot's frames from then on. */
+  resumeThread(command: ResumeThreadCommand): Promise<Reply<ResumedRollout>>;
   /** Phase 1: writes what is published, and says how many items of this opening write() took. */
   drainThread(thread: SlotRef): Promise<Reply<{ written: number }>>;
-  /** Phase 2: syncs as asked, closes the file, lets go of the slot. */
+  /** Phase 2: syncs as asked, closes the file, releases the lease, lets go of the slot. */
   releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>>;
   /** Ends the writer: no frame is taken after it. */
   shutdown(): Promise<Reply<undefined>>;
@@ -55,8 +69,10 @@ export interface WriterData {
   readonly openFilesMax: number;
   readonly syncIntervalMs: number;
   readonly unsyncedBytes: number;
+  /** Whom the leases name: this sidecar, whichever writer it has. */
+  readonly owner: { readonly instance: string; readonly since: string };
 }
 
 /** System calls, as stats().busy names them; the index is what the shared word holds. */
-export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'unlink', 'mkdir', 'stat'] as const;
+export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync'] as const;
 export type Call = (typeof CALLS)[number];

@@ -40,6 +40,10 @@ export class ItemProducer {
   #windowPosition = 0;
   /** A wait has timed out: further appends throw at once until there is room. */
   #isRefusing = false;
+  /** The last items were accepted, and may not be published. */
+  #isOwed = false;
+  /** Called after each publish once the process ends: nobody comes later who would see to it that it is written. */
+  onPublished: (() => void) | undefined;
   /** How often the writer had to be notified after an append. */
   notifies = 0;
 
@@ -54,6 +58,7 @@ export class ItemProducer {
   /** Returns which item of this opening it is, or SEALED_COUNT. */
   append(slot: number, incarnation: number, item: object): number {
     if (sealWordOf(this.#sidecar, slot) < 0) return SEALED_COUNT;
+    if (this.#isOwed) this.settle();
     const ring = this.#ring;
     if (this.#encoder.isPacking || !tryFinishRun(ring) || !this.#hasWindow()) {
       return this.#appendCopy(slot, incarnation, this.#encoder.encode(item), true);
@@ -75,6 +80,7 @@ export class ItemProducer {
   /** All or nothing, one publish. Returns which item of this opening the first is, or SEALED_COUNT. */
   appendAll(slot: number, incarnation: number, items: readonly object[]): number {
     if (sealWordOf(this.#sidecar, slot) < 0) return SEALED_COUNT;
+    if (this.#isOwed) this.settle();
     const payloads = items.map((item) => this.#encoder.encode(item));
     const bytes = payloads.reduce((sum, payload) => sum + frameBytes(payload.byteLength), 0);
     if (bytes > this.#options.overflowBytes) {
@@ -150,8 +156,7 @@ export class ItemProducer {
       eraseStamp(this.#memory, address);
       return SEALED_COUNT;
     }
-    publish(this.#ring);
-    if (ringDoorbell(this.#sidecar)) this.notifies += 1;
+    this.#publish();
     return seen;
   }
 
@@ -160,9 +165,30 @@ export class ItemProducer {
       for (const address of addresses) eraseStamp(this.#memory, address);
       return SEALED_COUNT;
     }
-    publish(this.#ring);
-    if (ringDoorbell(this.#sidecar)) this.notifies += 1;
+    this.#publish();
     return seen;
+  }
+
+  /** What is accepted comes out, whatever happens: calls may fail where the host has used up its stack. */
+  #publish(): void {
+    this.#isOwed = true;
+    try {
+      publish(this.#ring);
+      if (ringDoorbell(this.#sidecar)) this.notifies += 1;
+      this.#isOwed = false;
+      if (this.onPublished !== undefined) this.onPublished();
+    } catch {
+      // Accepted it is; settle() publishes it before anything else is appended, flushed or closed.
+      this.#isOwed = true;
+    }
+  }
+
+  /** Publishes what append() had no stack left to publish. */
+  settle(): void {
+    if (!this.#isOwed) return;
+    publish(this.#ring);
+    wakeWriter(this.#sidecar);
+    this.#isOwed = false;
   }
 
   /** A level takes a byte at least: a short payload needs no look. What is claimed and not published is nobody's. */

@@ -3,7 +3,7 @@
  * sleeper reads the word before it looks at any condition, and sleeps on that value.
  */
 import {
-  HEARTBEAT_WORD, PARKS_WORD, PRODUCER_GENERATION_WORD, SYNC_REQUESTS_WORD, WRITER_EXITED_WORD, WRITER_GENERATION_WORD,
+  EXIT_ANSWERS_WORD, EXIT_REQUESTS_WORD, HEARTBEAT_WORD, PARKS_WORD, PRODUCER_GENERATION_WORD, SYNC_REQUESTS_WORD, WRITER_EXITED_WORD, WRITER_GENERATION_WORD,
   WRITER_PARKED_WORD,
 } from './layout.js';
 import type { ProducerMemory, SidecarMemory } from './memory.js';
@@ -78,6 +78,24 @@ export function markWriterExited(sidecar: SidecarMemory): void {
 
 export function hasWriterExited(sidecar: SidecarMemory): boolean {
   return Atomics.load(sidecar.words, WRITER_EXITED_WORD) === 1;
+}
+
+/** By main when the process ends. Returns the request's number. */
+export function requestExit(sidecar: SidecarMemory): number {
+  return Atomics.add(sidecar.words, EXIT_REQUESTS_WORD, 1) + 1;
+}
+
+export function exitRequests(sidecar: SidecarMemory): number {
+  return Atomics.load(sidecar.words, EXIT_REQUESTS_WORD);
+}
+
+/** By the writer: nothing is left to write, and its leases are released. */
+export function answerExit(sidecar: SidecarMemory, request: number): void {
+  Atomics.store(sidecar.words, EXIT_ANSWERS_WORD, request);
+}
+
+export function exitAnswers(sidecar: SidecarMemory): number {
+  return Atomics.load(sidecar.words, EXIT_ANSWERS_WORD);
 }
 
 /** Head or watermarks have moved, a thread was sealed, or the writer has ended: whoever sleeps there looks again. */

@@ -106,7 +106,11 @@ export const PARKS_WORD = line(5);
 export const BUSY_CALL_WORD = line(6);
 /** Stored by the writer: the clock in milliseconds, modulo 2^32, when that call began. */
 export const BUSY_SINCE_WORD = line(7);
-const SIDECAR_CONTROL_WORDS = line(8);
+/** Bumped by main when the process ends: what is left to write is all there will be, or nearly. */
+export const EXIT_REQUESTS_WORD = line(8);
+/** Stored by the writer: the request after which it wrote everything and released its leases. */
+export const EXIT_ANSWERS_WORD = line(9);
+const SIDECAR_CONTROL_WORDS = line(10);
 
 /** Counters of the writer, 64 bits each, for stats(): bytes written, unsynced, files open, opened, evicted. */
 export const FIGURES = ['bytesWritten', 'bytesUnsynced', 'filesOpen', 'filesOpened', 'filesEvicted', 'itemsWritten'] as const;

@@ -27,12 +27,10 @@ function wordOf(slot: number, word: number): number {
   return SLOTS_WORD + slot * SLOT_WORDS + word;
 }
 
-/** Main takes a free slot for a thread whose first item has the ordinal `base`. Returns the new incarnation. */
-export function takeSlot(sidecar: SidecarMemory, slot: number, base: number): number {
+/** Main takes a free slot for a new opening. Returns its incarnation. */
+export function takeSlot(sidecar: SidecarMemory, slot: number): number {
   const { words } = sidecar;
   Atomics.store(words, wordOf(slot, SEAL_WORD), 0);
-  Atomics.store(words, wordOf(slot, BASE_LOW_WORD), base | 0);
-  Atomics.store(words, wordOf(slot, BASE_HIGH_WORD), Math.floor(base / TWO_TO_32));
   Atomics.store(words, wordOf(slot, WRITTEN_WORD), 0);
   Atomics.store(words, wordOf(slot, SYNCED_WORD), -1);
   Atomics.store(words, wordOf(slot, WANTED_WRITTEN_WORD), 0);
@@ -41,6 +39,12 @@ export function takeSlot(sidecar: SidecarMemory, slot: number, base: number): nu
   const incarnation = Atomics.add(words, wordOf(slot, INCARNATION_WORD), 1) + 1;
   moveState(sidecar, slot, 'open');
   return incarnation;
+}
+
+/** By main, before anybody has a handle: the ordinal of the opening's first item. */
+export function setBase(sidecar: SidecarMemory, slot: number, base: number): void {
+  Atomics.store(sidecar.words, wordOf(slot, BASE_LOW_WORD), base | 0);
+  Atomics.store(sidecar.words, wordOf(slot, BASE_HIGH_WORD), Math.floor(base / TWO_TO_32));
 }
 
 export function incarnationOf(sidecar: SidecarMemory, slot: number): number {

@@ -158,7 +158,8 @@ export class RolloutScanner {
   }
 }
 
-function isBlank(content: Buffer): boolean {
+/** A line that says nothing, and is no damage. */
+export function isBlank(content: Buffer): boolean {
   return content.length <= BLANK_BYTES_MAX && /^[ \t\r]*$/.test(content.toString('latin1'));
 }
 
@@ -176,7 +177,7 @@ function countNuls(content: Buffer): number {
  * A whole record behind a fragment on the same line: a writer that did not cut back, or a run of NULs that a power cut
  * left. Taken only where there is no doubt, that is behind nothing but NULs, or with a right checksum of its own.
  */
-function findGlued(content: Buffer): { record: DecodedLine; start: number } | undefined {
+export function findGlued(content: Buffer): { record: DecodedLine; start: number } | undefined {
   let start = content.lastIndexOf(RECORD_START);
   const nuls = start > 0 ? countNuls(content) : 0;
   for (let tries = 0; start > 0 && tries < GLUED_TRIES_MAX; tries += 1) {

@@ -203,6 +203,8 @@ const OUT_OF_RANGE: Record<string, unknown[]> = {
   unsyncedBytes: [0, -5],
   openFilesMax: [0, -1, 2.5],
   closeTimeoutMs: [0, -1],
+  exitTimeoutMs: [-1, 0.5],
+  signals: ['SIGTERM', ['SIGKILL'], ['SIGSTOP'], ['TERM'], [15]],
   redact: ['x', {}],
   logger: [true, 'x', {}, { debug() { /* the others are missing */ } }],
   writerUrl: ['file:///x', 7, new URL('http://localhost/x.js')],

@@ -149,3 +149,25 @@ test('option writerUrl: the entry of the writer is taken from there, and one tha
   const opening = openSidecar({ directory: temporaryFolder(), logger: false, writerUrl: pathToFileURL(missing) });
   expect(await rejection(opening)).toMatchObject({ code: 'LASTWORD_WRITER_EXITED' });
 });
+
+test('option exitTimeoutMs: with 0 the end of the process is not listened to, otherwise until the sidecar is closed', async () => {
+  const listeners = (): number => process.listenerCount('exit') + process.listenerCount('uncaughtExceptionMonitor');
+  const before = listeners();
+  const [off, on, another] = [
+    await openTestSidecar({ exitTimeoutMs: 0 }), await openTestSidecar({ exitTimeoutMs: 100 }), await openTestSidecar(),
+  ];
+  expect(listeners()).toBe(before + 2);
+  await Promise.all([on.close(), another.close()]);
+  expect(listeners()).toBe(before);
+  await off.close();
+});
+
+test('option signals: they are listened to until the sidecar is closed', async () => {
+  const before = process.listenerCount('SIGUSR2');
+  const [one, other] = [await openTestSidecar({ signals: ['SIGUSR2'] }), await openTestSidecar({ signals: ['SIGUSR2', 'SIGUSR2'] })];
+  expect(process.listenerCount('SIGUSR2')).toBe(before + 1);
+  await one.close();
+  expect(process.listenerCount('SIGUSR2')).toBe(before + 1);
+  await other.close();
+  expect(process.listenerCount('SIGUSR2')).toBe(before);
+});

@@ -1,21 +1,8 @@
 import { existsSync, unlinkSync } from 'node:fs';
 import type { RolloutItem } from 'lastword';
 import { expect, onTestFinished, test } from 'vitest';
-import { mutantWriter } from '../support/mutants.js';
+import { mutantWriter, withheldAnswer } from '../support/mutants.js';
 import { itemsOf, numbered, openTestSidecar, rejection, thrown, until } from '../support/sidecars.js';
-
-/** A writer that does what it is asked the first time, and never says so. */
-function withheldAnswer(command: string): URL {
-  return mutantWriter({
-    file: 'worker/control.js', find: `    ${command}(`,
-    replace: `    async ${command}(command) {
-        const reply = await this.answered${command}(command);
-        if (Control.withheld === undefined) await new Promise((resolve) => { Control.withheld = resolve; });
-        return reply;
-    }
-    answered${command}(`,
-  });
-}
 
 test('an appendAll from inside an item leaves the item as it is', async () => {
   const sidecar = await openTestSidecar();

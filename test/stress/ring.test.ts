@@ -22,7 +22,7 @@ async function run(origin: number, seed: number): Promise<Answers> {
   const { control } = viewProducerMemory(buffer, RING_BYTES, OVERFLOW_BYTES);
   for (const word of [TAIL_WORD, HEAD_WORD, ARENA_TAIL_WORD, ARENA_HEAD_WORD]) control[word] = origin;
   const sidecar = createSidecarMemory();
-  const incarnation = takeSlot(sidecar, SLOT, 1);
+  const incarnation = takeSlot(sidecar, SLOT);
   const shared = {
     buffer, sidecarBuffer: sidecar.buffer, ringBytes: RING_BYTES, overflowBytes: OVERFLOW_BYTES, incarnation, frames: FRAMES, seed,
   };

@@ -40,3 +40,16 @@ function mutantOf(patches: readonly Patch[]): URL {
   }
   return pathToFileURL(`${folder}/`);
 }
+
+/** A writer that does what it is asked the first time, and never says so. */
+export function withheldAnswer(command: string): URL {
+  return mutantWriter({
+    file: 'worker/control.js', find: `    ${command}(`,
+    replace: `    async ${command}(command) {
+        const reply = await this.answered${command}(command);
+        if (Control.withheld === undefined) await new Promise((resolve) => { Control.withheld = resolve; });
+        return reply;
+    }
+    answered${command}(`,
+  });
+}

@@ -1,21 +1,16 @@
 /** What the contract has and this version does not. What is built may not stand here; a type stands for its members. */
 export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: readonly string[] }[] = [
   {
-    reason: 'Threads are created, appended to and closed; stored ones are opened again with resume and fork.',
-    names: [
-      'Sidecar.resumeThread', 'Sidecar.forkThread', 'ResumeThreadOptions', 'ForkThreadOptions', 'Thread.recovery', 'SidecarEvents.resumeFailed',
-    ],
+    reason: 'Forks: a thread that goes on from a point of another one.',
+    names: ['Sidecar.forkThread', 'ForkThreadOptions'],
   },
   {
     reason: 'Parents and children come with the closing of a subtree.',
     names: ['CreateThreadOptions.parentId', 'LiveThread.parentId'],
   },
   {
-    reason: 'Closing that waits for work, and closing that gives up.',
-    names: [
-      'Thread.signal', 'Thread.track', 'Thread.hold', 'CloseOptions.waitForTracked', 'CloseOptions.abandon', 'SidecarEvents.late',
-      'SidecarEvents.threadClosed',
-    ],
+    reason: 'Closing that gives up on what cannot be written.',
+    names: ['CloseOptions.abandon'],
   },
   {
     reason: 'Delivery to subscribers after persisting.',
@@ -26,9 +21,9 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     names: ['Thread.rollback', 'Thread.setMeta', 'Sidecar.setThreadMeta'],
   },
   {
-    reason: 'Exits of the process other than close(), and the death of the writer.',
+    reason: 'What a disk in trouble and a dead writer do to a host that goes on.',
     names: [
-      'SidecarOptions.exitTimeoutMs', 'SidecarOptions.signals', 'SidecarEvents.writerRestarted', 'SidecarEvents.degraded',
+      'SidecarEvents.writerRestarted', 'SidecarEvents.degraded',
       'SidecarEvents.recovered', 'importSalvage',
     ],
   },

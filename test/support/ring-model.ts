@@ -99,7 +99,7 @@ class RingModel {
     const sides = this.#memories.map((memory, i): Side => {
       const slot = SLOT + i;
       for (const word of [TAIL_WORD, HEAD_WORD]) plainSet(memory.control, word, origin);
-      runAlone(this.#slots.takeSlot(this.#sidecar, slot, 1));
+      runAlone(this.#slots.takeSlot(this.#sidecar, slot));
       const producer = runAlone(this.#producer.createRingProducer(memory, overflowBytes));
       return { memory, producer, slot, lengths: items[i] ?? [], accepted: 0, late: 0, received: 0 };
     });

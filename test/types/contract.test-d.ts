@@ -25,6 +25,7 @@ export type Types = All<[
 export type Options = All<[
   SameMembers<built.SidecarOptions, contract.SidecarOptions>,
   SameMembers<built.CreateThreadOptions, contract.CreateThreadOptions>,
+  SameMembers<built.ResumeThreadOptions, contract.ResumeThreadOptions>,
   SameMembers<built.FlushOptions, contract.FlushOptions>,
   SameMembers<built.CloseOptions, contract.CloseOptions>,
   SameMembers<built.ReadOptions, contract.ReadOptions>,
@@ -37,7 +38,8 @@ export type Answers = All<[
   Same<built.Damage, contract.Damage>,
   SameMembers<built.SidecarStats, contract.SidecarStats>,
   Same<built.Histogram, contract.Histogram>,
-  SameMembers<built.SidecarEvents, contract.SidecarEvents>,
+  SameMembers<built.SidecarEvents, contract.SidecarEvents, 'resumeFailed'>,
+  SameMembers<built.SidecarEvents['resumeFailed'], contract.SidecarEvents['resumeFailed'], 'error'>,
 ]>;
 
 /** Methods: a call that the contract allows is allowed here, and answers what the contract says. */
@@ -47,6 +49,6 @@ type EmitterMembers = keyof NodeJS.EventEmitter;
 export type Methods = All<[
   Keeps<built.LiveThread, contract.LiveThread>,
   Keeps<built.Thread, contract.Thread, 'origin'>,
-  Keeps<built.Sidecar, contract.Sidecar, EmitterMembers | 'createThread' | 'liveThread' | 'liveThreads'>,
+  Keeps<built.Sidecar, contract.Sidecar, EmitterMembers | 'createThread' | 'resumeThread' | 'liveThread' | 'liveThreads'>,
   Keeps<{ read: ReturnType<typeof built.readRollout> }, { read: ReturnType<typeof contract.readRollout> }>,
 ]>;

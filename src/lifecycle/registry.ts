@@ -1,0 +1,166 @@
+import { createCommand, threadIdOf } from '../create-thread.js';
+import { isLastwordError, LastwordError } from '../errors.js';
+import { invalidOption } from '../options.js';
+import { locateNearby, locateRollout } from '../reader/locate.js';
+import { setBase } from '../ring/slots.js';
+import { isThreadId } from '../rollout/thread-id.js';
+import { SlotTable } from '../slot-table.js';
+import { RolloutThread } from '../thread.js';
+import type { ThreadHost } from '../thread-host.js';
+import type { CreateThreadOptions, ThreadId } from '../types.js';
+import { Operations } from './operations.js';
+
+/** The threads that are open or closing, and the ways to become one. Operations on one id go in order. */
+export class Registry {
+  readonly #host: ThreadHost;
+  readonly #slots: SlotTable;
+  readonly #operations = new Operations();
+  readonly #byId = new Map<ThreadId, RolloutThread>();
+  /** By slot: whom an event of the writer is about. Nobody has a handle before the writer takes the slot's frames. */
+  readonly #bySlot: (RolloutThread | undefined)[] = [];
+
+  constructor(host: ThreadHost) {
+    this.#host = host;
+    this.#slots = new SlotTable(host.memory);
+  }
+
+  get(id: ThreadId): RolloutThread | undefined {
+    return this.#byId.get(id);
+  }
+
+  get threads(): RolloutThread[] {
+    return [...this.#byId.values()];
+  }
+
+  /** The opening that has the slot now, if it is that one. */
+  ofSlot(slot: number, incarnation: number): RolloutThread | undefined {
+    const thread = this.#bySlot[slot];
+    return thread?.incarnation === incarnation ? thread : undefined;
+  }
+
+  /** Resolves when nobody is being opened, or after `timeoutMs`. */
+  settled(timeoutMs: number): Promise<void> {
+    return this.#operations.settled(timeoutMs);
+  }
+
+  remove(thread: RolloutThread): void {
+    this.#byId.delete(thread.id);
+    this.#bySlot[thread.slot] = undefined;
+    this.#slots.giveBack(thread.slot);
+  }
+
+  create(options: CreateThreadOptions): Promise<RolloutThread> {
+    const id = threadIdOf(options);
+    return this.#operations.run(id, () => this.#create(id, options));
+  }
+
+  async #create(id: ThreadId, options: CreateThreadOptions): Promise<RolloutThread> {
+    this.#host.assertOpen();
+    if (this.#byId.has(id)) throw threadExists(id, undefined);
+    const { options: resolved, producer, writer } = this.#host;
+    const command = createCommand(resolved, id, options.meta === undefined ? {} : options.meta, Date.now(), (item) => producer.encode(item));
+    // An id made just now has no rollout; one that was asked for may have been archived, or have another's name.
+    const stored = options.id === undefined ? undefined : await locateNearby(resolved.directory, id);
+    if (stored !== undefined) throw threadExists(id, stored.path);
+    const { path, base } = command;
+    const thread = this.#takeSlot(id, 'created', path);
+    await this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })));
+    return this.#enter(thread, { path, base, recovery: undefined });
+  }
+
+  /** @throws LASTWORD_INVALID_OPTION (id), the signal's reason; the rest as resumeThread() */
+  resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
+    if (!isThreadId(id)) throw invalidOption('id', id, 'a lower-case UUID');
+    return this.#operations.run(id, () => this.#resume(id, signal));
+  }
+
+  async #resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
+    const { options, log, writer } = this.#host;
+    signal?.throwIfAborted();
+    this.#host.assertOpen();
+    const live = this.#byId.get(id);
+    if (live?.state === 'open') return live.claim();
+    if (live !== undefined) {
+      log.debug({ threadId: id }, 'resume waits for the close');
+      await this.#closed(live, signal);
+      this.#host.assertOpen();
+    }
+    const stored = await locateRollout(options.directory, id);
+    signal?.throwIfAborted();
+    if (stored === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${id} has no rollout`, { threadId: id });
+    const { path } = stored;
+    if (stored.isArchived) throw new LastwordError('LASTWORD_THREAD_ARCHIVED', `thread ${id} is archived`, { threadId: id, path });
+    this.#host.assertOpen();
+    const thread = this.#takeSlot(id, 'resumed', path);
+    const { base, tornBytes, keptAt } = await this.#open(thread, (place, deadlineMs) =>
+      writer.call('resumeThread', deadlineMs, (control) => control.resumeThread({ threadId: id, path, ...place })));
+    const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
+    if (recovery !== undefined) log.warn({ threadId: id, ...recovery }, 'the end of the rollout was torn: cut, and kept beside');
+    return this.#enter(thread, { path, base, recovery });
+  }
+
+  /** Waits for a close under way. @throws LASTWORD_THREAD_BUSY behind one that rejected */
+  async #closed(live: RolloutThread, signal: AbortSignal | undefined): Promise<void> {
+    const closing = live.closing?.catch((cause: unknown) => { throw busyBehindClose(live.id, cause); });
+    if (closing === undefined) throw busyBehindClose(live.id, undefined);
+    if (signal === undefined) {
+      await closing;
+      return;
+    }
+    let onAbort: (() => void) | undefined;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      onAbort = () => { reject(signal.reason as Error); };
+      signal.addEventListener('abort', onAbort);
+    });
+    try {
+      await Promise.race([closing, aborted]);
+    } finally {
+      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #takeSlot(id: ThreadId, origin: 'created' | 'resumed', path: string): RolloutThread {
+    const thread = new RolloutThread(this.#host, { id, origin, ...this.#slots.take() }, { path, base: 0, recovery: undefined });
+    this.#bySlot[thread.slot] = thread;
+    return thread;
+  }
+
+  /** Sends the command that opens the rollout. The slot is given back when that fails. */
+  async #open<T>(thread: RolloutThread, send: (place: { slot: number; incarnation: number }, deadlineMs: number) => Promise<T>): Promise<T> {
+    const { slot, incarnation } = thread;
+    try {
+      return await send({ slot, incarnation }, this.#host.options.closeTimeoutMs);
+    } catch (error) {
+      if (isLastwordError(error) && error.code === 'LASTWORD_TIMEOUT') this.#undo(thread);
+      else this.remove(thread);
+      throw error;
+    }
+  }
+
+  /** The writer may still open the rollout: the slot is nobody's until it has said that it let go of it. */
+  #undo(thread: RolloutThread): void {
+    const { slot, incarnation, id: threadId } = thread;
+    const { log, options, writer } = this.#host;
+    const release = { slot, incarnation, threadId, sync: false };
+    writer.call('releaseThread', options.closeTimeoutMs, (control) => control.releaseThread(release)).then(
+      () => { this.remove(thread); },
+      () => { log.debug({ threadId }, 'a slot stays taken: its opening was not undone'); },
+    );
+  }
+
+  #enter(thread: RolloutThread, opened: Parameters<RolloutThread['setOpened']>[0]): RolloutThread {
+    setBase(this.#host.memory, thread.slot, opened.base);
+    thread.setOpened(opened);
+    this.#byId.set(thread.id, thread);
+    return thread;
+  }
+}
+
+function threadExists(threadId: ThreadId, path: string | undefined): LastwordError {
+  const what = path === undefined ? 'is open' : 'has a rollout already';
+  return new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} ${what}`, { threadId, ...(path === undefined ? {} : { path }) });
+}
+
+function busyBehindClose(threadId: ThreadId, cause: unknown): LastwordError {
+  return new LastwordError('LASTWORD_THREAD_BUSY', `thread ${threadId} is open here, and its close did not finish`, { threadId }, { cause });
+}

@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { resolveOptions, type SidecarOptions } from './options.js';
+import { compileTranscoder, depthOver } from './producer/depth.js';
+import { Encoder } from './producer/encode.js';
+import { ItemProducer } from './producer/item-producer.js';
+import { createProducerWasmMemory, createSidecarMemory, viewProducerMemory } from './ring/memory.js';
+import { OpenSidecar } from './sidecar.js';
+import type { Sidecar } from './types.js';
+
+/**
+ * Starts the writer and resolves when it is ready; creates the directory (0700).
+ * @throws LASTWORD_INVALID_OPTION, LASTWORD_WRITER_EXITED, LASTWORD_TIMEOUT (the writer did not start)
+ */
+export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
+  const resolved = resolveOptions(options);
+  const { ringBytes, overflowBytes, openFilesMax, syncIntervalMs, unsyncedBytes, writerUrl } = resolved;
+  const transcoder = await compileTranscoder();
+  const memory = createSidecarMemory();
+  const wasmMemory = createProducerWasmMemory(ringBytes, overflowBytes);
+  const ring = viewProducerMemory(wasmMemory.buffer, ringBytes, overflowBytes);
+  const encoder = new Encoder({ itemBytesMax: resolved.itemBytesMax, memory: ring.buffer });
+  const producer = new ItemProducer(ring, memory, encoder, { ...resolved, depth: depthOver(transcoder, wasmMemory) });
+  const data = {
+    sidecar: memory.buffer, ring: { memory: wasmMemory, ringBytes, overflowBytes }, transcoder, openFilesMax, syncIntervalMs, unsyncedBytes,
+    owner: { instance: randomBytes(8).toString('hex'), since: new Date().toISOString() },
+  };
+  const sidecar = new OpenSidecar(resolved, memory, ring, producer, data);
+  await sidecar.start(writerUrl ?? new URL('../worker/main.js', import.meta.url));
+  return sidecar;
+}

@@ -1,0 +1,33 @@
+import type { ProcessIdentity } from '../seams.js';
+
+/** What a lease says of its owner. */
+export interface LeaseOwner extends ProcessIdentity {
+  /** One opening of a sidecar: never used again. */
+  readonly instance: string;
+  /** RFC 3339: since when that sidecar has been open. */
+  readonly since: string;
+}
+
+/** Longest text that is read: anybody may have written it. */
+export const OWNER_BYTES_MAX = 4096;
+const INSTANCE = /^[0-9a-f]{16}$/;
+
+export function encodeOwner(owner: LeaseOwner): Buffer {
+  return Buffer.from(`${JSON.stringify(owner)}\n`);
+}
+
+/** Undefined where the text is none of ours, or was cut short. */
+export function decodeOwner(text: string): LeaseOwner | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined; // no lease of ours: who holds it stays unknown
+  }
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const { pid, start, boot, host, instance, since } = parsed as Partial<LeaseOwner>;
+  if (!Number.isSafeInteger(pid) || pid === undefined || pid < 1) return undefined;
+  if (typeof instance !== 'string' || !INSTANCE.test(instance)) return undefined;
+  if (typeof start !== 'string' || typeof boot !== 'string' || typeof host !== 'string' || typeof since !== 'string') return undefined;
+  return { pid, start, boot, host, instance, since };
+}

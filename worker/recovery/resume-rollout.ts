@@ -1,0 +1,84 @@
+import { dirname } from 'node:path';
+import type { ResumedRollout, ResumeThreadCommand } from '../../src/control/protocol.js';
+import { LastwordError } from '../../src/errors.js';
+import { RolloutFile } from '../rollout-file.js';
+import type { FsOps } from '../seams.js';
+import { writeAll } from '../write-all.js';
+import { findEnd, type RolloutEnd } from './find-end.js';
+import { readAt } from './read-lines.js';
+
+const NEWLINE = Buffer.from('\n');
+const COPY_BYTES = 1 << 20;
+/** More torn ends than this of one rollout are no accident. */
+const KEPT_MAX = 10_000;
+const ABSENT = ['ENOENT', 'ENOTDIR'];
+/** What open() says of links, folders, sockets and devices. */
+const NOT_A_FILE = ['ELOOP', 'EISDIR', 'ENXIO', 'ENODEV'];
+
+/** Opens a rollout at its end, which is whole afterwards. The lease is the caller's. */
+export async function resumeRollout(
+  fs: FsOps, command: ResumeThreadCommand,
+): Promise<{ file: RolloutFile; descriptor: number; resumed: ResumedRollout }> {
+  const { path, threadId } = command;
+  const descriptor = openStored(fs, path, threadId);
+  try {
+    const end = findEnd(fs, descriptor, path);
+    const keptAt = end.tornBytes > 0 ? await keepTorn(fs, descriptor, path, end) : undefined;
+    const file = new RolloutFile({ ...command, base: end.nextOrdinal }, makeWhole(fs, descriptor, end));
+    return { file, descriptor, resumed: { base: end.nextOrdinal, tornBytes: end.tornBytes, keptAt } };
+  } catch (error) {
+    fs.close(descriptor);
+    throw error;
+  }
+}
+
+/** @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_ROLLOUT_CORRUPT (no regular file), other system errors as they are */
+function openStored(fs: FsOps, path: string, threadId: string): number {
+  try {
+    return fs.openFile(path);
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (ABSENT.includes(code)) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId, path }, { cause });
+    if (NOT_A_FILE.includes(code)) {
+      throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', 'what stands in the place of the rollout is no regular file', { threadId, path }, { cause });
+    }
+    throw cause;
+  }
+}
+
+/** Cuts what is torn and ends the last record. Returns the bytes of the file. */
+export function makeWhole(fs: FsOps, descriptor: number, { wholeBytes, lacksNewline, tornBytes }: RolloutEnd): number {
+  if (tornBytes > 0) fs.truncate(descriptor, wholeBytes);
+  if (!lacksNewline) return wholeBytes;
+  return wholeBytes + writeAll(fs, descriptor, NEWLINE);
+}
+
+/** Copies the torn bytes to `<rollout>.torn-<n>`, safe before they are cut. Returns its path. */
+async function keepTorn(fs: FsOps, from: number, path: string, { wholeBytes, tornBytes }: RolloutEnd): Promise<string> {
+  const { descriptor, keptAt } = createKept(fs, path);
+  try {
+    for (let done = 0; done < tornBytes;) {
+      const bytes = readAt(fs, from, wholeBytes + done, Math.min(COPY_BYTES, tornBytes - done));
+      done += writeAll(fs, descriptor, bytes);
+    }
+    await fs.syncFile(descriptor);
+    await fs.syncDirectory(dirname(keptAt));
+  } catch (error) {
+    fs.unlink(keptAt);
+    throw error;
+  } finally {
+    fs.close(descriptor);
+  }
+  return keptAt;
+}
+
+function createKept(fs: FsOps, path: string): { descriptor: number; keptAt: string } {
+  for (let number = 1; ; number += 1) {
+    const keptAt = `${path}.torn-${number}`;
+    try {
+      return { descriptor: fs.createFile(keptAt), keptAt };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || number === KEPT_MAX) throw error;
+    }
+  }
+}
