@@ -14,13 +14,11 @@ interface End {
   readonly code: number | null;
   readonly signal?: NodeJS.Signals;
   readonly scenario?: Partial<Scenario>;
-  /** Items of the host's own, appended after the burst. */
-  readonly isAppendingLater?: boolean;
-  /** The stack's depth is another with the library in it, and so is the trace. */
-  readonly isTraceOther?: boolean;
+  /** The host's own appends exceed the ring: what is to fit gets a larger one. The stack's depth is another with the library in it, and so is the trace. */
+  readonly isOverflow?: boolean;
 }
 
-const asOption = (signal: NodeJS.Signals): Partial<Scenario> => ({ end: 'signal', signal, options: { signals: [signal] }, delayMs: 150 });
+const asOption = (signal: NodeJS.Signals): Partial<Scenario> => ({ end: 'signal', signal, options: { signals: [signal] }, delayMs: 60 });
 
 /** By the name of the end, as `support/exits/ends.mjs` has it; `scenario.end` where several are one there. */
 const ENDS: Readonly<Record<string, End>> = {
@@ -32,16 +30,18 @@ const ENDS: Readonly<Record<string, End>> = {
   'process.exitCode': { code: 4 },
   'exit listener that appends': { code: 3 },
   'exit listener that appends, added last': { code: 3 },
-  'exit listener that throws': { code: 7 },
+  'exit listener that throws': { code: 3 },
+  'exit listener that throws at the end of the loop': { code: 1 },
   'exit listener that exits otherwise': { code: 9 },
   'uncaught exception': { code: 1 },
   'uncaught exception that is no error': { code: 1 },
   'unhandled rejection': { code: 1 },
-  'stack overflow': { code: 1, isTraceOther: true },
-  'stack overflow, appending on the way back': { code: 1, isTraceOther: true },
-  'stack overflow that the host survives': { code: 0 },
+  'stack overflow': { code: 1, isOverflow: true },
+  'stack overflow, appending on the way back': { code: 1, isOverflow: true },
+  'stack overflow that the host survives': { code: 0, isOverflow: true },
   'uncaughtException handler that throws': { code: 7 },
   'uncaught exception that the host survives': { code: 6 },
+  'uncaught exception that the host hears, appends and exits': { code: 6 },
   'SIGTERM, with the option': { code: null, signal: 'SIGTERM', scenario: asOption('SIGTERM') },
   'SIGINT, with the option': { code: null, signal: 'SIGINT', scenario: asOption('SIGINT') },
   'SIGHUP, with the option': { code: null, signal: 'SIGHUP', scenario: asOption('SIGHUP') },
@@ -56,14 +56,17 @@ const BURSTS: readonly { burst: Burst; name: string; isRigged: boolean; usedMin:
   { burst: 3000, name: 'a burst at full speed, the disk as it is', isRigged: false, usedMin: 0 },
 ];
 
-function scenarioOf(name: string, { scenario }: End): Scenario {
-  return { end: name, delayMs: 15, ...scenario };
+const LARGE = { ringBytes: 8 * 1024 * 1024, overflowBytes: 8 * 1024 * 1024 };
+
+function scenarioOf(name: string, { isOverflow, scenario }: End, burst: Burst = 'fits'): Scenario {
+  const isLarge = isOverflow === true && (burst === 'idle' || burst === 'fits');
+  return { end: name, burst, delayMs: 15, ...(isLarge ? { options: LARGE } : {}), ...scenario };
 }
 
 describe.each(Object.entries(ENDS))('an end by %s', (name, end) => {
   test('P5: loses nothing and doubles nothing, with code, signal and both outputs as they would be without', async () => {
     const bare = runHost({ ...scenarioOf(name, end), isBare: true });
-    const ended = await Promise.all(BURSTS.map(({ burst, isRigged }) => runHost({ ...scenarioOf(name, end), burst, isRigged })));
+    const ended = await Promise.all(BURSTS.map(({ burst, isRigged }) => runHost({ ...scenarioOf(name, end, burst), isRigged })));
     for (const [which, burst] of BURSTS.entries()) {
       const one = ended[which] as Ended;
       expect(one, burst.name).toMatchObject({ code: end.code, signal: end.signal ?? null, isOverdue: false });
@@ -71,7 +74,7 @@ describe.each(Object.entries(ENDS))('an end by %s', (name, end) => {
       await expectKept(one, burst.name);
       expect(one.told.used ?? 0, burst.name).toBeGreaterThanOrEqual(burst.usedMin);
       if (burst.burst === 'flood') expect(one.told.usedBeforeWaiting, burst.name).toBeGreaterThan((RING_BYTES + OVERFLOW_BYTES) * 0.9);
-      if (name.includes('survives')) expect(one.told.caught ?? one.told.written, burst.name).toBeDefined();
+      if (name.includes('survives')) expect(one.told.isAlive, burst.name).toBe(true);
     }
   });
 });
@@ -81,24 +84,27 @@ function expectOutputs(one: Ended, bare: Ended, end: End, what: string): void {
   expect(bare, `${what}: the process without the library`).toMatchObject({ code: end.code, signal: end.signal ?? null });
   expect(one.stdout, what).toBe('the host was here\n');
   expect(bare.stdout, what).toBe(one.stdout);
-  if (end.isTraceOther) {
+  if (end.isOverflow && end.code !== 0) {
     expect(one.stderr, what).toMatch(/^RangeError: Maximum call stack size exceeded$/m);
     expect(one.stderr, what).not.toMatch(/lastword"|Warning/);
   } else {
-    expect(one.stderr, what).toBe(bare.stderr);
+    // Frames of Node itself differ by how many listeners there are.
+    expect(linesOfHost(one.stderr), what).toBe(linesOfHost(bare.stderr));
   }
+}
+
+function linesOfHost(stderr: string): string {
+  return stderr.replaceAll(/\(node:.*\)/g, '(node)');
 }
 
 test('P5, the control: a package that does not hear of the end loses items, whatever the end but close()', async () => {
   const { lastwordUrl } = mutantPackage({ file: 'src/exit/process-end.js', find: 'listeners.add(listener);', replace: '' });
   const ends = Object.entries(ENDS).filter(([name, { signal }]) => name !== 'close()' && signal === undefined);
-  const ended = await Promise.all(ends.map(([name, end]) => runHost({ ...scenarioOf(name, end), delayMs: 100, burst: 'spills', lastwordUrl })));
+  const ended = await Promise.all(ends.map(([name, end]) => runHost({ ...scenarioOf(name, end), delayMs: 60, lastwordUrl })));
   for (const [which, [name]] of ends.entries()) {
     // A flush keeps the process alive until it is done, by itself.
     const isFlushing = name.includes('flush');
-    const lost = await lostOf(ended[which] as Ended);
-    if (isFlushing) expect(lost, name).toBe(0);
-    else expect(lost, name).toBeGreaterThan(0);
+    expect(await lostOf(ended[which] as Ended) > 0, name).toBe(!isFlushing);
   }
 });
 

@@ -5,6 +5,8 @@
 import { closeGate, openGate } from './rig.mjs';
 
 const LATER = 20;
+const EDGE_LEVELS = 60;
+const EDGE_PADS = 24;
 
 function onExit(host, listener) {
   process.on('exit', (code) => { listener(host, code); });
@@ -28,13 +30,35 @@ function runAway(host) {
   runAway(host);
 }
 
-/** The same, appending at every level of the way back too: where the stack is just used up, over and over. */
+/** The same, appending at every level of the way back too. */
 function runAwayAndBack(host) {
   host.appendTo(0);
   try {
     runAwayAndBack(host);
   } finally {
     host.appendTo(0);
+  }
+}
+
+/**
+ * Appends where the stack is just used up: on the first levels of the way back, a level a frame. How much of the stack is
+ * left then differs with `pad`, which makes the frames longer by a word each: over many of them every step of an append
+ * is the one that fails.
+ */
+function appendAtTheEdge(host, pad) {
+  let level = 0;
+  const down = (...words) => {
+    try {
+      return down(...words);
+    } finally {
+      level += 1;
+      if (level <= EDGE_LEVELS) host.appendOdd(level);
+    }
+  };
+  try {
+    down(...Array.from({ length: pad }));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
   }
 }
 
@@ -75,6 +99,10 @@ export const ENDS = {
     prepare(host) { onExit(host, () => { throw new Error('a listener of the host fails'); }); },
     end() { process.exit(3); },
   },
+  'exit listener that throws at the end of the loop': {
+    prepare(host) { onExit(host, () => { throw new Error('a listener of the host fails'); }); },
+    end() { /* nothing is left to do */ },
+  },
   'exit listener that exits otherwise': {
     prepare(host) { onExit(host, (_host, code) => { if (code !== 9) process.exit(9); }); },
     end() { process.exit(3); },
@@ -99,12 +127,9 @@ export const ENDS = {
   'stack overflow that the host survives': {
     prepare(host) { onExit(host, () => { host.tellAccepted(); }); },
     end(host) {
-      try {
-        runAwayAndBack(host);
-      } catch (error) {
-        host.tell({ caught: error.name });
-      }
+      for (let pad = 0; pad < EDGE_PADS; pad += 1) appendAtTheEdge(host, pad);
       host.append(LATER);
+      host.tell({ isAlive: true });
     },
   },
   'uncaughtException handler that throws': {
@@ -114,6 +139,15 @@ export const ENDS = {
   'uncaught exception that the host survives': {
     prepare(host) {
       process.once('uncaughtException', () => { setImmediate(() => { void goOn(host); }); });
+    },
+    end() { throw new Error('the host fails'); },
+  },
+  'uncaught exception that the host hears, appends and exits': {
+    prepare(host) {
+      process.once('uncaughtException', () => {
+        appendLater(host);
+        process.exit(6);
+      });
     },
     end() { throw new Error('the host fails'); },
   },
@@ -150,7 +184,7 @@ export const ENDS = {
 async function goOn(host) {
   host.append(LATER);
   await Promise.all(host.threads.map((thread) => thread.flush()));
-  host.tell({ written: host.threads.map(({ written }) => written) });
+  host.tell({ isAlive: true });
   if (host.words !== undefined) closeGate(host.words, { delayMs: host.scenario.delayMs });
   host.append(LATER);
   host.tellAccepted();

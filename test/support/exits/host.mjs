@@ -11,7 +11,7 @@ const TEXT = 'x'.repeat(200);
 const ITEMS = { idle: 10, fits: 100, spills: 350, flood: 2000 };
 
 const scenario = JSON.parse(process.argv[2] ?? '{}');
-const { burst, delayMs, death, end, options, isBare, isFlushedFirst, isGateKept, isRigged, isTellingAtExit, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl } = scenario;
+const { burst, delayMs, death, end, options, isBare, isDeathAwaited, isFlushedFirst, isGateKept, isRigged, isTellingAtExit, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl } = scenario;
 
 function tell(members) {
   const bytes = Buffer.from(`${JSON.stringify(members)}\n`);
@@ -20,7 +20,7 @@ function tell(members) {
 
 /** In place of a sidecar, for what the process does without the library. */
 function bareSidecar() {
-  const thread = { path: '', accepted: 1, written: 1, append: () => 0, flush: async () => undefined };
+  const thread = { path: '', accepted: 1, written: 1, append: () => 0, appendAll: () => 0, flush: async () => undefined };
   return { close: async () => undefined, createThread: async () => ({ ...thread }), stats: () => ({ bytes: { ringUsed: 0, overflow: 0, ringCapacity: 0 } }) };
 }
 
@@ -70,6 +70,19 @@ class Host {
     this.returned[which].push(index, ordinal);
   }
 
+  /** Of items that are not alike, some two at once: what is new of them is published beside the item. */
+  appendOdd(level) {
+    const [thread] = this.threads;
+    const index = this.next[0];
+    const item = (number) => ({ type: 'event_msg', payload: { index: number, text: TEXT, [`key ${number}`]: { level } } });
+    this.next[0] += 2;
+    if (level % 3 > 0) this.returned[0].push(index, thread.append(item(index)));
+    else {
+      const ordinal = thread.appendAll([item(index), item(index + 1)]);
+      this.returned[0].push(index, ordinal, index + 1, ordinal + 1);
+    }
+  }
+
   /** Everything accepted so far must be in the files. */
   tellAccepted() {
     tell({ accepted: this.threads.map(({ accepted }) => accepted), returned: this.returned });
@@ -87,7 +100,7 @@ class Host {
     tell({ used: this.used });
     this.tellAccepted();
     if (words !== undefined && !isGateKept) openGate(words);
-    if (death !== 'none') awaitDeath(words);
+    if (death !== 'none' && isDeathAwaited) awaitDeath(words);
   }
 
   /** Fills ring and overflow before the disk moves; the rest has to wait for room. */

@@ -23,7 +23,7 @@ const SYNCS = 5;
 /** `WRITES` when the last data sync began. */
 const WRITES_SYNCED = 6;
 
-export const DEATHS = ['none', 'before a write', 'within a write', 'after a write', 'throws between two passes'];
+export const DEATHS = ['none', 'before a write', 'within a write', 'after a write', 'throws between two passes', 'of a full disk'];
 
 /** The words, on the host's side: made before the sidecar. */
 export function createRig(writerUrl) {
@@ -82,6 +82,10 @@ export function rigDisk(fs, words, isHeld) {
   fs.fdatasyncSync = (...args) => { onSync(); return fdatasyncSync(...args); };
 
   function dieIn(death, writeAll, writePart) {
+    // Not the writer: the thread whose write it is.
+    if (death === 'of a full disk') {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+    }
     if (death === 'within a write') writePart((length) => Math.floor(length / 2));
     if (death === 'after a write') writeAll();
     Atomics.store(words, DIED, 1);

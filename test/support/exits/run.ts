@@ -35,6 +35,8 @@ export interface Scenario {
   readonly delayMs?: number;
   /** How the writer dies at its next write (DEATHS in `rig.mjs`), before the process ends. */
   readonly death?: string;
+  /** The process ends after the writer did; false: perhaps before. */
+  readonly isDeathAwaited?: boolean;
   /** The process ends after it has heard that the writer did. */
   readonly waitsForExitEvent?: boolean;
   /** The writer stays in its write() for ever. */
@@ -43,6 +45,8 @@ export interface Scenario {
   readonly isTellingAtExit?: boolean;
   /** Without the library. */
   readonly isBare?: boolean;
+  /** Killed after so long, in place of CHILD_MS: for what is expected not to end. */
+  readonly childMs?: number;
   /** A mutant of the package, or of the writer, in place of the shipped one. */
   readonly lastwordUrl?: string;
   readonly writerUrl?: string;
@@ -59,7 +63,8 @@ export interface Told {
   written?: number[];
   used?: number;
   usedBeforeWaiting?: number;
-  caught?: string;
+  /** The host lived on, and everything still worked. */
+  isAlive?: boolean;
   counts?: { writes: number; syncs: number; writesSynced: number };
   atExit?: { written: number; synced: number }[];
   ready?: boolean;
@@ -92,25 +97,25 @@ async function inTurn<T>(act: () => Promise<T>): Promise<T> {
 /** Runs a host program to its end. Not above CHILDREN_MAX at a time: the others wait. */
 export function runHost(scenario: Scenario): Promise<Ended> {
   const full = {
-    burst: 'fits', isRigged: true, delayMs: 0, death: 'none', sidecars: 1, threadsEach: 2, waitsForExitEvent: false, ...scenario,
+    burst: 'fits', isRigged: true, delayMs: 0, death: 'none', isDeathAwaited: true, sidecars: 1, threadsEach: 2, waitsForExitEvent: false, ...scenario,
     options: {
       directory: temporaryFolder(), ringBytes: 64 * 1024, overflowBytes: 64 * 1024, fullTimeoutMs: NEVER_MS, exitTimeoutMs: NEVER_MS,
       syncIntervalMs: 0, ...scenario.options,
     },
   };
-  return inTurn(() => runProgram([HOST, JSON.stringify(full)], scenario.signal));
+  return inTurn(() => runProgram([HOST, JSON.stringify(full)], scenario));
 }
 
 /** Runs any program that tells over descriptor 3. */
-export async function runProgram(args: readonly string[], signalWhenReady?: NodeJS.Signals): Promise<Ended> {
+export async function runProgram(args: readonly string[], { signal, childMs = CHILD_MS }: Pick<Scenario, 'signal' | 'childMs'> = {}): Promise<Ended> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   let isOverdue = false;
-  const timer = setTimeout(() => { isOverdue = child.kill('SIGKILL'); }, CHILD_MS);
+  const timer = setTimeout(() => { isOverdue = child.kill('SIGKILL'); }, childMs);
   const told: Told = {};
   const listening = (async (): Promise<void> => {
     for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
       Object.assign(told, JSON.parse(line) as Told);
-      if (signalWhenReady !== undefined && line.includes('"ready"')) child.kill(signalWhenReady);
+      if (signal !== undefined && line.includes('"ready"')) child.kill(signal);
     }
   })();
   const [, stdout, stderr] = await Promise.all([once(child, 'close'), text(child.stdio[1] as Readable), text(child.stdio[2] as Readable), listening]);
