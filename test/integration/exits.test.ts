@@ -30,6 +30,7 @@ const ENDS: Readonly<Record<string, End>> = {
   'process.exitCode': { code: 4 },
   'exit listener that appends': { code: 3 },
   'exit listener that appends, added last': { code: 3 },
+  'exit listener that appends where the stack is used up': { code: 3 },
   'exit listener that throws': { code: 3 },
   'exit listener that throws at the end of the loop': { code: 1 },
   'exit listener that exits otherwise': { code: 9 },

@@ -5,8 +5,8 @@
 import { closeGate, openGate } from './rig.mjs';
 
 const LATER = 20;
-const EDGE_LEVELS = 60;
-const EDGE_PADS = 24;
+const EDGE_SUCCESSES = 5;
+const EDGE_PADS = 12;
 
 function onExit(host, listener) {
   process.on('exit', (code) => { listener(host, code); });
@@ -41,18 +41,23 @@ function runAwayAndBack(host) {
 }
 
 /**
- * Appends where the stack is just used up: on the first levels of the way back, a level a frame. How much of the stack is
- * left then differs with `pad`, which makes the frames longer by a word each: over many of them every step of an append
+ * Appends on every level of the way back from where the stack is used up, until there is enough of it. How much is left
+ * on a level differs with `pad`, which makes the frames longer by a word each: over many of them every step of an append
  * is the one that fails.
  */
 function appendAtTheEdge(host, pad) {
-  let level = 0;
+  let failures = 0;
+  let successes = 0;
   const down = (...words) => {
     try {
       return down(...words);
     } finally {
-      level += 1;
-      if (level <= EDGE_LEVELS) host.appendOdd(level);
+      if (successes < EDGE_SUCCESSES) {
+        failures += 1;
+        host.appendOdd(failures);
+        failures -= 1;
+        successes += 1;
+      }
     }
   };
   try {
@@ -60,6 +65,7 @@ function appendAtTheEdge(host, pad) {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
+  return failures;
 }
 
 export const ENDS = {
@@ -95,6 +101,15 @@ export const ENDS = {
       process.exit(3);
     },
   },
+  'exit listener that appends where the stack is used up': {
+    prepare(host) {
+      onExit(host, () => {
+        for (let pad = 0; pad < EDGE_PADS; pad += 1) appendAtTheEdge(host, pad);
+        host.tellAccepted();
+      });
+    },
+    end() { process.exit(3); },
+  },
   'exit listener that throws': {
     prepare(host) { onExit(host, () => { throw new Error('a listener of the host fails'); }); },
     end() { process.exit(3); },
@@ -127,9 +142,10 @@ export const ENDS = {
   'stack overflow that the host survives': {
     prepare(host) { onExit(host, () => { host.tellAccepted(); }); },
     end(host) {
-      for (let pad = 0; pad < EDGE_PADS; pad += 1) appendAtTheEdge(host, pad);
+      let failures = 0;
+      for (let pad = 0; pad < EDGE_PADS; pad += 1) failures += appendAtTheEdge(host, pad);
       host.append(LATER);
-      host.tell({ isAlive: true });
+      host.tell({ isAlive: failures > EDGE_PADS });
     },
   },
   'uncaughtException handler that throws': {
