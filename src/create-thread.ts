@@ -21,10 +21,13 @@ export function threadIdOf(options: CreateThreadOptions): ThreadId {
 
 /** What the writer needs to publish the header. @throws LASTWORD_INVALID_OPTION, LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE */
 export function createCommand(
-  options: ResolvedOptions, id: ThreadId, meta: unknown, timestampMs: number, encode: (item: object) => Uint8Array,
+  options: ResolvedOptions, id: ThreadId, parentId: ThreadId | undefined, meta: unknown, timestampMs: number, encode: (item: object) => Uint8Array,
 ): Omit<CreateThreadCommand, 'slot' | 'incarnation'> {
   assertMeta(meta);
-  const payload = { id, timestamp: new Date(timestampMs).toISOString(), ...redacted(options, id, meta), history_mode: 'paginated' };
+  const payload = {
+    id, timestamp: new Date(timestampMs).toISOString(), ...redacted(options, id, meta),
+    ...(parentId === undefined ? {} : { parent_thread_id: parentId }), history_mode: 'paginated',
+  };
   const header = encode({ type: 'session_meta', payload });
   return { threadId: id, path: rolloutPath(options.directory, id), base: FIRST_ORDINAL, header, timestampMs };
 }

@@ -4,15 +4,17 @@ import { Standby } from '../worker/standby.js';
 import { WriterHandle } from './control/writer-handle.js';
 import type { WriterEvent } from './control/protocol.js';
 import { fromWireError, isLastwordError, LastwordError } from './errors.js';
-import { closeThreads } from './lifecycle/close-threads.js';
+import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
+import { leftUntil } from './lifecycle/deadline.js';
 import { LateNotices } from './lifecycle/late-notices.js';
 import { Registry } from './lifecycle/registry.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
+import { planClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { ExitDrain } from './exit/exit-drain.js';
 import { hearOfEnd } from './exit/process-end.js';
 import { hearOfSignals } from './exit/signals.js';
 import { createLog, type Log } from './log.js';
-import { checkClose, checkFlush, checkResume, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
+import { checkFlush, checkResume, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
 import { type ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
 import { markWriterExited, requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
@@ -189,6 +191,10 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     this.#tell('threadClosed', receipt);
   }
 
+  closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[] {
+    return this.#registry.closeChildren(thread, plan);
+  }
+
   cameLate(thread: RolloutThread, items: number): void {
     if (thread.state === 'closed') this.#closed.late += items;
     this.log.debug({ threadId: thread.id, items, late: thread.late }, 'late: appended after the seal');
@@ -196,13 +202,13 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
   }
 
   async #close(options: CloseOptions): Promise<SidecarCloseReceipt> {
-    const { timeoutMs } = checkClose(options, this.options);
-    const deadline = performance.now() + timeoutMs;
+    const plan = planClose(options, this.options);
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     this.#state = 'closing';
-    await this.#registry.settled(timeoutMs);
-    await closeThreads(this.#registry.threads, { ...options, timeoutMs });
-    await this.writer.end(Math.max(1, deadline - performance.now()));
+    await this.#registry.settled(leftUntil(plan.deadline));
+    const failures = await failuresOf(this.#registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
+    if (failures.length > 0) throw incompleteClose(failures);
+    await this.writer.end(Math.max(1, leftUntil(plan.deadline)));
     this.#state = 'closed';
     for (const stop of this.#stopHearing.splice(0)) stop();
     this.waiters.recheck();

@@ -5,6 +5,7 @@ import type { ResolvedOptions } from './options.js';
 import type { ItemProducer } from './producer/item-producer.js';
 import type { Waiters } from './producer/waiters.js';
 import type { SidecarMemory } from './ring/memory.js';
+import type { ClosePlan } from './lifecycle/thread-close.js';
 import type { RolloutThread } from './thread.js';
 import type { ThreadCloseReceipt } from './types.js';
 
@@ -24,6 +25,8 @@ export interface ThreadHost {
   recordFlush(microseconds: number): void;
   /** The thread leaves the registry; its slot may be used again. */
   threadReleased(thread: RolloutThread, receipt: ThreadCloseReceipt): void;
+  /** Begins to close the threads below it, those under way too. */
+  closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[];
   /** Items came after the seal. */
   cameLate(thread: RolloutThread, items: number): void;
 }

@@ -2,7 +2,7 @@ import { isLastwordError, LastwordError } from './errors.js';
 import { checkItem, itemInvalid } from './item-check.js';
 import { HeldWork } from './lifecycle/held-work.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
-import { ThreadClose } from './lifecycle/thread-close.js';
+import { planClose, ThreadClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { checkFlush, invalidOption } from './options.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
 import { requestSync, wakeWriter } from './ring/doorbell.js';
@@ -30,6 +30,7 @@ export interface Opened {
   /** Ordinal of the first item of this opening. */
   readonly base: number;
   readonly recovery: Thread['recovery'];
+  readonly parentId: ThreadId | undefined;
 }
 
 /** The handle of one opening of a thread. */
@@ -44,6 +45,7 @@ export class RolloutThread implements Thread {
   readonly #close: ThreadClose;
   readonly #closing = new SharedPromise<ThreadCloseReceipt>();
   #opened: Opened;
+  #isOpened = false;
   /** Of `#opened`: append() needs it each time. */
   #base = 0;
   /** Owners that have not let go of the handle. */
@@ -69,6 +71,15 @@ export class RolloutThread implements Thread {
 
   get recovery(): Thread['recovery'] {
     return this.#opened.recovery;
+  }
+
+  get parentId(): ThreadId | undefined {
+    return this.#opened.parentId;
+  }
+
+  /** The writer has its rollout open, and the handle may be given out. */
+  get isOpened(): boolean {
+    return this.#isOpened;
   }
 
   /** Ordinal of the first item of this opening. */
@@ -165,7 +176,12 @@ export class RolloutThread implements Thread {
   }
 
   close(options: CloseOptions = {}): Promise<ThreadCloseReceipt> {
-    return this.#closing.get(() => this.#close.run(options));
+    return this.#closing.get(async () => this.#close.run(planClose(options, this.#host.options)));
+  }
+
+  /** As close(), for whoever closes more than this thread. */
+  closeBy(plan: ClosePlan): Promise<ThreadCloseReceipt> {
+    return this.#closing.get(() => this.#close.run(plan));
   }
 
   /** Lets go of one claim; the last one closes. */
@@ -189,6 +205,7 @@ export class RolloutThread implements Thread {
   setOpened(opened: Opened): void {
     this.#opened = opened;
     this.#base = opened.base;
+    this.#isOpened = true;
   }
 
   /** The close begins: whoever listens to the signal stops. */

@@ -42,7 +42,8 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
   readonly directory: string;
   /**
    * Makes a thread and publishes its header atomically: once this resolves, any process reads the thread.
-   * @throws LASTWORD_THREAD_EXISTS, LASTWORD_INVALID_OPTION (id, meta), LASTWORD_ITEM_INVALID (meta that cannot be stored),
+   * @throws LASTWORD_THREAD_EXISTS, LASTWORD_THREAD_NOT_FOUND (the parent exists nowhere), LASTWORD_THREAD_CLOSED (the parent is
+   * closing, or not open in this sidecar), LASTWORD_INVALID_OPTION (id, parentId, meta), LASTWORD_ITEM_INVALID (meta that cannot be stored),
    * LASTWORD_NOT_OPEN, LASTWORD_WRITE_FAILED, LASTWORD_WRITER_EXITED
    */
   createThread<I extends { type: string } = RolloutItem>(options?: CreateThreadOptions): Promise<Thread<I>>;
@@ -50,7 +51,7 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
    * Reopens for append. Open here: the same handle, counted (disposing releases one claim, the last one closes; close() closes
    * for all). Closing: waits, then reopens. A torn end is cut, its bytes kept beside the file and reported on the handle.
    * @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_THREAD_ARCHIVED, LASTWORD_THREAD_BUSY (open elsewhere, context.owner; or behind
-   * a close that rejected), LASTWORD_ROLLOUT_CORRUPT (no header), LASTWORD_INVALID_OPTION (id), the signal's reason
+   * a close that rejected), LASTWORD_THREAD_CLOSED (the parent is closing), LASTWORD_ROLLOUT_CORRUPT (no header), LASTWORD_INVALID_OPTION (id), the signal's reason
    */
   resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options?: ResumeThreadOptions): Promise<Thread<I>>;
   /** The handle of an open or closing thread, or undefined. Never throws. */
@@ -90,6 +91,8 @@ export interface SidecarEvents {
 export interface CreateThreadOptions {
   /** A UUID version 7; a new one is made otherwise. */
   id?: ThreadId | undefined;
+  /** The thread that spawned it: one that is open in this sidecar. Closing it closes this one first. */
+  parentId?: ThreadId | undefined;
   /** Members of the `session_meta` payload; not id, timestamp or history_mode (LASTWORD_INVALID_OPTION). Passes through `redact` as `{ type: 'session_meta', payload: meta }`. */
   meta?: Record<string, unknown> | undefined;
 }
@@ -106,6 +109,7 @@ export interface ResumeThreadOptions {
 /** A thread as everyone may see it. */
 export interface LiveThread {
   readonly id: ThreadId;
+  readonly parentId: ThreadId | undefined;
   /** The rollout. */
   readonly path: string;
   readonly state: ThreadState;
@@ -125,7 +129,7 @@ export interface Thread<I extends { type: string } = RolloutItem> extends LiveTh
   readonly origin: 'created' | 'resumed' | 'forked';
   /** What resume found at the end of the file. */
   readonly recovery: { tornBytes: number; keptAt: string } | undefined;
-  /** Aborted when the close begins, before tracked work is awaited: the agent's cue to stop. */
+  /** Aborted when the close of this thread or an ancestor begins, before tracked work is awaited: the agent's cue to stop. */
   readonly signal: AbortSignal;
   /**
    * Takes the item and returns its ordinal, at once and without I/O. In `closing`, until the seal, items are still taken.
@@ -147,7 +151,7 @@ export interface Thread<I extends { type: string } = RolloutItem> extends LiveTh
    */
   flush(options?: FlushOptions): Promise<Receipt>;
   /**
-   * Phase 1: `signal` aborts; tracked work settles (at most half of the time); seal; drain; the writer acknowledges the count.
+   * Descendants first, one deadline for all of them. Phase 1: `signal` aborts; tracked work settles (at most half of the time); seal; drain; the writer acknowledges the count.
    * Phase 2: sync as asked, file closed, lease released, and only then the thread leaves the registry. Every call gets the same
    * promise; options of the first count. Past half of the time: sealed without the work still held (`forced`, `heldBy`).
    * @throws LASTWORD_DRAIN_INCOMPLETE (context.unwritten): the state stays 'closing', and close() may be called again;

@@ -1,16 +1,24 @@
 import { isLastwordError, LastwordError } from '../errors.js';
 import type { RolloutThread } from '../thread.js';
-import type { CloseOptions } from '../types.js';
+import { before } from './deadline.js';
+import type { ClosePlan } from './thread-close.js';
 
-/** Closes them side by side. @throws LASTWORD_DRAIN_INCOMPLETE (context.unwritten: of all of them), or what the first failed with */
-export async function closeThreads(threads: readonly RolloutThread[], options: CloseOptions): Promise<void> {
-  const closings = await Promise.allSettled(threads.map((thread) => thread.close(options)));
-  const failures = closings.flatMap((closing) => (closing.status === 'rejected' ? [closing.reason as unknown] : []));
-  if (failures.length > 0) throw incompleteClose(failures);
+/** Who has the same deadline says itself what is missing, and says more. */
+const GRACE_MS = 250;
+
+/** What those that rejected did so with, once all have settled. */
+export async function failuresOf(closings: readonly Promise<unknown>[]): Promise<unknown[]> {
+  const settled = await Promise.allSettled(closings);
+  return settled.flatMap((closing) => (closing.status === 'rejected' ? [closing.reason as unknown] : []));
+}
+
+/** A close that was begun earlier may have a later deadline than this one: then it is not waited for to its end. */
+export function bounded(thread: RolloutThread, closing: Promise<unknown>, plan: ClosePlan): Promise<unknown> {
+  return before(plan.deadline + GRACE_MS, closing, `the close of thread ${thread.id}`);
 }
 
 /** One error for all threads whose drain was not acknowledged, each named; any other failure as it is. */
-function incompleteClose(failures: readonly unknown[]): unknown {
+export function incompleteClose(failures: readonly unknown[]): unknown {
   const errors = failures.filter((failure) => isLastwordError(failure));
   const unwritten = errors.flatMap((error) => error.context.unwritten ?? []);
   if (errors.length < failures.length || unwritten.length === 0) return failures[0];

@@ -8,7 +8,9 @@ import { SlotTable } from '../slot-table.js';
 import { RolloutThread } from '../thread.js';
 import type { ThreadHost } from '../thread-host.js';
 import type { CreateThreadOptions, ThreadId } from '../types.js';
+import { Family } from './family.js';
 import { Operations } from './operations.js';
+import type { ClosePlan } from './thread-close.js';
 
 /** The threads that are open or closing, and the ways to become one. Operations on one id go in order. */
 export class Registry {
@@ -18,6 +20,7 @@ export class Registry {
   readonly #byId = new Map<ThreadId, RolloutThread>();
   /** By slot: whom an event of the writer is about. Nobody has a handle before the writer takes the slot's frames. */
   readonly #bySlot: (RolloutThread | undefined)[] = [];
+  readonly #family = new Family();
 
   constructor(host: ThreadHost) {
     this.#host = host;
@@ -43,7 +46,12 @@ export class Registry {
     return this.#operations.settled(timeoutMs);
   }
 
+  closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[] {
+    return this.#family.close(thread.id, plan);
+  }
+
   remove(thread: RolloutThread): void {
+    if (thread.parentId !== undefined) this.#family.remove(thread.parentId, thread);
     this.#byId.delete(thread.id);
     this.#bySlot[thread.slot] = undefined;
     this.#slots.giveBack(thread.slot);
@@ -51,6 +59,8 @@ export class Registry {
 
   create(options: CreateThreadOptions): Promise<RolloutThread> {
     const id = threadIdOf(options);
+    const { parentId } = options;
+    if (parentId !== undefined && !isThreadId(parentId)) throw invalidOption('parentId', parentId, 'a lower-case UUID');
     return this.#operations.run(id, () => this.#create(id, options));
   }
 
@@ -58,14 +68,33 @@ export class Registry {
     this.#host.assertOpen();
     if (this.#byId.has(id)) throw threadExists(id, undefined);
     const { options: resolved, producer, writer } = this.#host;
-    const command = createCommand(resolved, id, options.meta === undefined ? {} : options.meta, Date.now(), (item) => producer.encode(item));
+    const { parentId } = options;
+    if (parentId !== undefined) await this.#assertParentExists(parentId);
+    const command = createCommand(resolved, id, parentId, options.meta === undefined ? {} : options.meta, Date.now(), (item) => producer.encode(item));
     // An id made just now has no rollout; one that was asked for may have been archived, or have another's name.
     const stored = options.id === undefined ? undefined : await locateNearby(resolved.directory, id);
     if (stored !== undefined) throw threadExists(id, stored.path);
     const { path, base } = command;
-    const thread = this.#takeSlot(id, 'created', path);
-    await this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })));
-    return this.#enter(thread, { path, base, recovery: undefined });
+    this.#host.assertOpen();
+    if (parentId !== undefined) this.#assertParentOpen(parentId);
+    const thread = this.#takeSlot(id, 'created', path, parentId);
+    const opening = this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })))
+      .then(() => this.#enter(thread, { path, base, recovery: undefined, parentId }));
+    if (parentId !== undefined) this.#family.add(parentId, thread, opening);
+    return opening;
+  }
+
+  /** @throws LASTWORD_THREAD_NOT_FOUND */
+  async #assertParentExists(parentId: ThreadId): Promise<void> {
+    if (this.#byId.has(parentId)) return;
+    if (await locateRollout(this.#host.options.directory, parentId) !== undefined) return;
+    throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `the parent ${parentId} has no rollout`, { threadId: parentId });
+  }
+
+  /** @throws LASTWORD_THREAD_CLOSED */
+  #assertParentOpen(parentId: ThreadId): void {
+    if (this.#byId.get(parentId)?.state === 'open') return;
+    throw new LastwordError('LASTWORD_THREAD_CLOSED', `the parent ${parentId} is not open here`, { threadId: parentId });
   }
 
   /** @throws LASTWORD_INVALID_OPTION (id), the signal's reason; the rest as resumeThread() */
@@ -91,12 +120,26 @@ export class Registry {
     const { path } = stored;
     if (stored.isArchived) throw new LastwordError('LASTWORD_THREAD_ARCHIVED', `thread ${id} is archived`, { threadId: id, path });
     this.#host.assertOpen();
-    const thread = this.#takeSlot(id, 'resumed', path);
-    const { base, tornBytes, keptAt } = await this.#open(thread, (place, deadlineMs) =>
+    const thread = this.#takeSlot(id, 'resumed', path, undefined);
+    const { base, tornBytes, keptAt, parentId } = await this.#open(thread, (place, deadlineMs) =>
       writer.call('resumeThread', deadlineMs, (control) => control.resumeThread({ threadId: id, path, ...place })));
     const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
     if (recovery !== undefined) log.warn({ threadId: id, ...recovery }, 'the end of the rollout was torn: cut, and kept beside');
-    return this.#enter(thread, { path, base, recovery });
+    this.#enter(thread, { path, base, recovery, parentId });
+    if (parentId !== undefined) await this.#join(thread, parentId);
+    return thread;
+  }
+
+  /** A resumed thread is its parent's child again, if the parent is open here. @throws LASTWORD_THREAD_CLOSED when it is closing */
+  async #join(thread: RolloutThread, parentId: ThreadId): Promise<void> {
+    const parent = this.#byId.get(parentId);
+    if (parent === undefined) return;
+    if (parent.state === 'open') {
+      this.#family.add(parentId, thread, Promise.resolve());
+      return;
+    }
+    await thread.close();
+    this.#assertParentOpen(parentId);
   }
 
   /** Waits for a close under way. @throws LASTWORD_THREAD_BUSY behind one that rejected */
@@ -119,8 +162,8 @@ export class Registry {
     }
   }
 
-  #takeSlot(id: ThreadId, origin: 'created' | 'resumed', path: string): RolloutThread {
-    const thread = new RolloutThread(this.#host, { id, origin, ...this.#slots.take() }, { path, base: 0, recovery: undefined });
+  #takeSlot(id: ThreadId, origin: 'created' | 'resumed', path: string, parentId: ThreadId | undefined): RolloutThread {
+    const thread = new RolloutThread(this.#host, { id, origin, ...this.#slots.take() }, { path, base: 0, recovery: undefined, parentId });
     this.#bySlot[thread.slot] = thread;
     return thread;
   }

@@ -1,13 +1,31 @@
 import { isLastwordError, LastwordError } from '../errors.js';
-import { checkClose } from '../options.js';
+import { checkClose, type ResolvedOptions } from '../options.js';
 import { wakeWriter } from '../ring/doorbell.js';
 import { moveState, seal } from '../ring/slots.js';
 import type { RolloutThread } from '../thread.js';
 import type { ThreadHost } from '../thread-host.js';
-import type { CloseOptions, ThreadCloseReceipt } from '../types.js';
+import type { CloseOptions, Durability, ThreadCloseReceipt } from '../types.js';
+import { failuresOf, incompleteClose } from './close-threads.js';
+import { leftUntil } from './deadline.js';
 
 /** The most of the deadline that held work gets. */
 const HELD_SHARE = 0.5;
+
+/** What a close was asked for: the same for a thread and its descendants. Moments are performance.now()'s. */
+export interface ClosePlan {
+  readonly durability: Durability;
+  readonly waitForTracked: boolean;
+  /** Until when held work is waited for. */
+  readonly heldUntil: number;
+  readonly deadline: number;
+}
+
+/** @throws LASTWORD_INVALID_OPTION */
+export function planClose(options: CloseOptions, defaults: ResolvedOptions): ClosePlan {
+  const { durability, timeoutMs, waitForTracked } = checkClose(options, defaults);
+  const now = performance.now();
+  return { durability, waitForTracked, heldUntil: now + timeoutMs * HELD_SHARE, deadline: now + timeoutMs };
+}
 
 /** How far the close of one opening has come. Called again after a rejection, it goes on from there. */
 export class ThreadClose {
@@ -23,20 +41,22 @@ export class ThreadClose {
     this.#host = host;
   }
 
-  async run(options: CloseOptions): Promise<ThreadCloseReceipt> {
-    const { memory, options: defaults, log } = this.#host;
+  async run(plan: ClosePlan): Promise<ThreadCloseReceipt> {
+    const { memory, log } = this.#host;
     const thread = this.#thread;
-    const { durability, timeoutMs, waitForTracked } = checkClose(options, defaults);
-    const deadline = performance.now() + timeoutMs;
     thread.assertNotFailed();
     moveState(memory, thread.slot, 'closing');
     thread.abort();
-    const mayWait = waitForTracked && this.#heldBy === undefined;
-    if (mayWait && thread.held.labels.length > 0) await thread.held.settled(timeoutMs * HELD_SHARE);
+    const children = this.#host.closeChildren(thread, plan);
+    const failures = children.length > 0 ? await failuresOf(children) : [];
+    const mayWait = plan.waitForTracked && this.#heldBy === undefined;
+    if (mayWait && thread.held.labels.length > 0) await thread.held.settled(leftUntil(plan.heldUntil));
     const heldBy = this.#seal();
-    if (!this.#isDrained) await this.#drain(deadline);
+    if (!this.#isDrained) await this.#drain(plan.deadline);
     this.#isDrained = true;
-    await this.#release(durability === 'synced', deadline);
+    if (failures.length > 0) throw incompleteClose(failures);
+    const { durability } = plan;
+    await this.#release(durability === 'synced', plan.deadline);
     moveState(memory, thread.slot, 'closed');
     const receipt = {
       threadId: thread.id, durability: durability === 'synced' ? durability : 'written', nextOrdinal: thread.accepted,
@@ -65,7 +85,7 @@ export class ThreadClose {
     producer.settle();
     let acknowledged: number;
     try {
-      const reply = await writer.call('drainThread', left(deadline), (control) => control.drainThread({ slot, incarnation }));
+      const reply = await writer.call('drainThread', leftUntil(deadline), (control) => control.drainThread({ slot, incarnation }));
       acknowledged = base + reply.written;
     } catch (error) {
       if (!isLastwordError(error)) throw error;
@@ -79,7 +99,7 @@ export class ThreadClose {
   async #release(sync: boolean, deadline: number): Promise<void> {
     const { slot, incarnation, id: threadId } = this.#thread;
     const command = { slot, incarnation, threadId, sync };
-    await this.#host.writer.call('releaseThread', left(deadline), (control) => control.releaseThread(command));
+    await this.#host.writer.call('releaseThread', leftUntil(deadline), (control) => control.releaseThread(command));
   }
 
   #incomplete(written: number, cause: LastwordError | undefined): LastwordError {
@@ -88,8 +108,4 @@ export class ThreadClose {
     return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `thread ${threadId}: ${accepted - written} items were not acknowledged`,
       { threadId, unwritten }, cause === undefined ? undefined : { cause });
   }
-}
-
-function left(deadline: number): number {
-  return Math.max(0, deadline - performance.now());
 }

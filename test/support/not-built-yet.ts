@@ -5,10 +5,6 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     names: ['Sidecar.forkThread', 'ForkThreadOptions'],
   },
   {
-    reason: 'Parents and children come with the closing of a subtree.',
-    names: ['CreateThreadOptions.parentId', 'LiveThread.parentId'],
-  },
-  {
     reason: 'Closing that gives up on what cannot be written.',
     names: ['CloseOptions.abandon'],
   },

@@ -13,6 +13,8 @@ export interface RolloutEnd {
   readonly lacksNewline: boolean;
   /** Bytes behind it that are no record. */
   readonly tornBytes: number;
+  /** The payload of the header. */
+  readonly header: Readonly<Record<string, unknown>>;
 }
 
 const SCAN_CHUNK_BYTES = 1 << 20;
@@ -46,7 +48,7 @@ export function findEnd(fs: FsOps, descriptor: number, path: string): RolloutEnd
   const isNumbered = highest !== undefined && !Number.isNaN(highest);
   return {
     nextOrdinal: isNumbered ? (highest ?? 0) + 1 : countRecords(fs, descriptor, wholeBytes),
-    wholeBytes, lacksNewline, tornBytes: size - wholeBytes,
+    wholeBytes, lacksNewline, tornBytes: size - wholeBytes, header: header.payload,
   };
 }
 
@@ -56,14 +58,18 @@ function ordinalOn(content: Buffer): number | undefined {
   return envelope === undefined ? undefined : envelope.ordinal ?? NaN;
 }
 
-function readHeader(fs: FsOps, descriptor: number, size: number, path: string): { bytes: number } {
+function readHeader(fs: FsOps, descriptor: number, size: number, path: string): { bytes: number; payload: Record<string, unknown> } {
   for (let bytes = Math.min(size, 1 << 16); ; bytes = Math.min(size, bytes * 4)) {
     const head = readAt(fs, descriptor, 0, Math.min(bytes, LINE_BYTES_MAX));
     const newline = head.indexOf(0x0a);
     const isAll = bytes === size || bytes >= LINE_BYTES_MAX;
     if (newline < 0 && !isAll) continue;
     const line = newline < 0 ? head : head.subarray(0, newline);
-    if (decodeLine(line)?.type === 'session_meta' && readWholeEnvelope(line) !== undefined) return { bytes: newline < 0 ? size : newline + 1 };
+    const record = readWholeEnvelope(line) === undefined ? undefined : decodeLine(line);
+    if (record?.type === 'session_meta') {
+      const { payload } = record;
+      return { bytes: newline < 0 ? size : newline + 1, payload: typeof payload === 'object' && payload !== null ? payload as Record<string, unknown> : {} };
+    }
     throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', size === 0 ? 'the rollout is empty' : 'the rollout does not begin with a header', { path });
   }
 }
