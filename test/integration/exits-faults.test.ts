@@ -40,10 +40,31 @@ describe('P5: a writer that dies', () => {
   test.each<[string, number]>([
     ['end of the loop', 0], ['uncaught exception', 1], ['uncaughtException handler that throws', 7], ['exit listener that appends', 3],
     ['uncaught exception that the host hears, appends and exits', 6], ['stack overflow', 1],
+    ['process.exit() in the tick of close()', 3], ['process.exit() out of an item that is being appended', 3],
   ])('within a write, and then %s: the same', async (end, code) => {
     const ended = await runHost({ end, burst: 'spills', death: 'within a write', options: { ringBytes: 8 * 1024 * 1024, overflowBytes: 8 * 1024 * 1024 } });
     expect(ended).toMatchObject({ code, isOverdue: false });
     await expectKept(ended, end);
+  });
+
+  test.each<[string, Partial<Scenario>]>([
+    ['of threads that were resumed', { isResumed: true }],
+    ['of a line that takes many writes', { burst: 'large', threadsEach: 1, options: { overflowBytes: 32 * 1024 * 1024 } }],
+    ['with durability synced', { options: { durability: 'synced' } }],
+  ])('within a write or after it %s: the same', async (_what, more) => {
+    const deaths = ['within a write', 'after a write'];
+    const ended = await Promise.all(deaths.map((death) => runHost({ end: 'process.exit()', burst: 'spills', death, ...more })));
+    for (const one of ended) {
+      expect(one).toMatchObject({ code: 3, isOverdue: false });
+      await expectKept(one, 'dead');
+    }
+  });
+
+  test('while an append waits for room: LASTWORD_RING_FULL, and what was accepted is written', async () => {
+    const ended = await runHost({ end: 'process.exit()', burst: 'flood', death: 'within a write', isTellingAtExit: true, options: { fullTimeoutMs: 200 } });
+    expect(ended).toMatchObject({ code: 1, isOverdue: false });
+    expect(ended.stderr).toContain('LASTWORD_RING_FULL');
+    await expectKept(ended, 'flood');
   });
 
   test('of its own pass, behind the write and before it lets go of the frames: they are not written again', async () => {
@@ -82,14 +103,16 @@ describe('P5: a disk', () => {
     await expectKept(ended, 'slow');
   });
 
-  test('that is full for one thread: it is named with its ordinals, the code is as it was, the other thread is whole', async () => {
-    const ended = await runHost({ end: 'process.exit()', burst: 'fits', isFlushedFirst: true, death: 'of a full disk', isDeathAwaited: false });
-    expect(ended).toMatchObject({ code: 3, isOverdue: false, stdout: 'the host was here\n' });
+  test.each([
+    ['process.exit()', 3], ['end of the loop', 0], ['uncaughtException handler that throws', 7],
+  ])('that is full for one thread, by %s: it is named with its ordinals, the code is as it was, the other thread is whole', async (end, code) => {
+    const ended = await runHost({ end, burst: 'fits', isFlushedFirst: true, death: 'of a full disk', isDeathAwaited: false });
+    expect(ended).toMatchObject({ code, isOverdue: false, stdout: 'the host was here\n' });
     const { paths = [], ids = [], accepted = [] } = ended.told;
     const written = await Promise.all(paths.map(async (path) => (await recordsOf(path)).length));
     const failed = written.findIndex((records, which) => records < (accepted[which] ?? 0));
     expect(written[1 - failed]).toBe(accepted[1 - failed]);
-    expect(unwrittenOf(ended)).toEqual([{ threadId: ids[failed], from: written[failed], to: (accepted[failed] ?? 0) - 1 }]);
+    expect(unwrittenOf(ended)).toContainEqual({ threadId: ids[failed], from: written[failed], to: (accepted[failed] ?? 0) - 1 });
   });
 });
 
@@ -111,6 +134,25 @@ describe('option exitTimeoutMs', () => {
     expect(errors.at(-1)).toMatchObject({
       code: 'LASTWORD_DRAIN_INCOMPLETE', unwritten: ids.map((threadId, which) => ({ threadId, from: written[which], to: (accepted[which] ?? 0) - 1 })),
     });
+  });
+
+  test('P5: bounds the wait for a writer that ended without a word, which nobody can tell from one that is stuck: what is lost is named', async () => {
+    const ended = await runHost({ end: 'process.exit() behind worker.terminate()', ...stuck });
+    expect(ended).toMatchObject({ code: 3, isOverdue: false });
+    expect(await lostOf(ended)).toBe(unwrittenOf(ended).reduce((items, { from, to }) => items + to - from + 1, 0));
+  });
+
+  test('P5: with signals: a close that cannot finish names what is lost, and the process ends by the signal', async () => {
+    const ended = await runHost({ end: 'signal', signal: 'SIGTERM', ...stuck, options: { ...stuck.options, signals: ['SIGTERM'], closeTimeoutMs: 300 } });
+    expect(ended).toMatchObject({ code: null, signal: 'SIGTERM', isOverdue: false });
+    const { ids = [], accepted = [], written = [] } = ended.told;
+    expect(unwrittenOf(ended)).toEqual(ids.map((threadId, which) => ({ threadId, from: written[which], to: (accepted[which] ?? 0) - 1 })));
+  });
+
+  test('P5: a logger that throws changes neither the code nor what the other sidecars say', async () => {
+    const ended = await runHost({ end: 'end of the loop', ...stuck, sidecars: 2, threadsEach: 1, hasThrowingLogger: true });
+    expect(ended).toMatchObject({ code: 0, isOverdue: false });
+    expect(unwrittenOf(ended)).toMatchObject([{ threadId: ended.told.ids?.[1] }]);
   });
 
   test('the control: a package without the bound does not end', async () => {

@@ -72,8 +72,9 @@ describe('P21: a sidecar', () => {
       const closed = heard();
       for (let count = 0; count < 3; count += 1) await (await openSidecar({ ...options, signals: ['SIGTERM', 'SIGHUP'] })).close();
       const again = heard();
-      await openSidecar({ ...options, directory: '/proc/nowhere', signals: ['SIGTERM'] }).catch(() => undefined);
-      await openSidecar({ ...options, writerUrl: new URL('file:///nowhere.mjs'), signals: ['SIGTERM'] }).catch(() => undefined);
+      const silent = { ...options, logger: false };
+      await openSidecar({ ...silent, directory: '/proc/nowhere', signals: ['SIGTERM'] }).catch(() => undefined);
+      await openSidecar({ ...silent, writerUrl: new URL('file:///nowhere.mjs'), signals: ['SIGTERM'] }).catch(() => undefined);
       process.stdout.write(JSON.stringify({ isGone: [closed, again, heard()].every((counts) => counts === before), signals: open.split(',').slice(-3) }));`);
     expect(ended).toMatchObject({ code: 0, isOverdue: false, stderr: '' });
     expect(JSON.parse(ended.stdout)).toEqual({ isGone: true, signals: ['0', '0', '0'] });

@@ -9,6 +9,9 @@ import { recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
 
 const RING_BYTES = 64 * 1024;
 const OVERFLOW_BYTES = 64 * 1024;
+const FRAME_HEADER_BYTES = 32;
+/** Of each item, at least. */
+const TEXT_BYTES = 200;
 
 interface End {
   readonly code: number | null;
@@ -16,6 +19,8 @@ interface End {
   readonly scenario?: Partial<Scenario>;
   /** The host's own appends exceed the ring: what is to fit gets a larger one. The stack's depth is another with the library in it, and so is the trace. */
   readonly isOverflow?: boolean;
+  /** A variant of another end: what comes of the largest bursts is enough. */
+  readonly isVariant?: boolean;
 }
 
 const asOption = (signal: NodeJS.Signals): Partial<Scenario> => ({ end: 'signal', signal, options: { signals: [signal] }, delayMs: 60 });
@@ -24,37 +29,41 @@ const asOption = (signal: NodeJS.Signals): Partial<Scenario> => ({ end: 'signal'
 const ENDS: Readonly<Record<string, End>> = {
   'close()': { code: 0 },
   'end of the loop': { code: 0 },
-  'end of the loop after a flush that nobody awaited': { code: 0 },
-  'beforeExit that appends': { code: 0 },
+  'end of the loop after a flush that nobody awaited': { code: 0, isVariant: true },
+  'beforeExit that appends': { code: 0, isVariant: true },
   'process.exit()': { code: 3 },
   'process.exitCode': { code: 4 },
+  'process.exit() in the tick of close()': { code: 3, isVariant: true },
+  'uncaught exception in the tick of close()': { code: 1, isVariant: true },
+  'process.exit() out of an item that is being appended': { code: 3, isVariant: true },
+  'exit listener that closes': { code: 3, isVariant: true },
   'exit listener that appends': { code: 3 },
-  'exit listener that appends, added last': { code: 3 },
-  'exit listener that appends where the stack is used up': { code: 3 },
+  'exit listener that appends, added last': { code: 3, isVariant: true },
+  'exit listener that appends where the stack is used up': { code: 3, isVariant: true },
   'exit listener that throws': { code: 3 },
-  'exit listener that throws at the end of the loop': { code: 1 },
-  'exit listener that exits otherwise': { code: 9 },
+  'exit listener that throws at the end of the loop': { code: 1, isVariant: true },
+  'exit listener that exits otherwise': { code: 9, isVariant: true },
   'uncaught exception': { code: 1 },
-  'uncaught exception that is no error': { code: 1 },
+  'uncaught exception that is no error': { code: 1, isVariant: true },
   'unhandled rejection': { code: 1 },
   'stack overflow': { code: 1, isOverflow: true },
-  'stack overflow, appending on the way back': { code: 1, isOverflow: true },
-  'stack overflow that the host survives': { code: 0, isOverflow: true },
+  'stack overflow, appending on the way back': { code: 1, isVariant: true, isOverflow: true },
+  'stack overflow that the host survives': { code: 0, isVariant: true, isOverflow: true },
   'uncaughtException handler that throws': { code: 7 },
   'uncaught exception that the host survives': { code: 6 },
-  'uncaught exception that the host hears, appends and exits': { code: 6 },
+  'uncaught exception that the host hears, appends and exits': { code: 6, isVariant: true },
   'SIGTERM, with the option': { code: null, signal: 'SIGTERM', scenario: asOption('SIGTERM') },
-  'SIGINT, with the option': { code: null, signal: 'SIGINT', scenario: asOption('SIGINT') },
-  'SIGHUP, with the option': { code: null, signal: 'SIGHUP', scenario: asOption('SIGHUP') },
+  'SIGINT, with the option': { code: null, isVariant: true, signal: 'SIGINT', scenario: asOption('SIGINT') },
+  'SIGHUP, with the option': { code: null, isVariant: true, signal: 'SIGHUP', scenario: asOption('SIGHUP') },
 };
 
 /** What waits when the process ends, and the bytes in ring and overflow that prove it. */
-const BURSTS: readonly { burst: Burst; name: string; isRigged: boolean; usedMin: number }[] = [
-  { burst: 'idle', name: 'idle', isRigged: true, usedMin: 0 },
-  { burst: 'fits', name: 'a burst that fits the ring', isRigged: true, usedMin: 1 },
-  { burst: 'spills', name: 'a burst that exceeds the ring', isRigged: true, usedMin: RING_BYTES },
-  { burst: 'flood', name: 'a burst that exceeds ring and overflow', isRigged: true, usedMin: 0 },
-  { burst: 3000, name: 'a burst at full speed, the disk as it is', isRigged: false, usedMin: 0 },
+const BURSTS: readonly { burst: Burst; name: string; isRigged: boolean; usedMin: number; isOfVariants: boolean }[] = [
+  { burst: 'idle', name: 'idle', isRigged: true, usedMin: 0, isOfVariants: false },
+  { burst: 'fits', name: 'a burst that fits the ring', isRigged: true, usedMin: 1, isOfVariants: false },
+  { burst: 'spills', name: 'a burst that exceeds the ring', isRigged: true, usedMin: RING_BYTES, isOfVariants: true },
+  { burst: 'flood', name: 'a burst that exceeds ring and overflow', isRigged: true, usedMin: 0, isOfVariants: true },
+  { burst: 3000, name: 'a burst at full speed, the disk as it is', isRigged: false, usedMin: 0, isOfVariants: false },
 ];
 
 const LARGE = { ringBytes: 8 * 1024 * 1024, overflowBytes: 8 * 1024 * 1024 };
@@ -67,8 +76,9 @@ function scenarioOf(name: string, { isOverflow, scenario }: End, burst: Burst = 
 describe.each(Object.entries(ENDS))('an end by %s', (name, end) => {
   test('P5: loses nothing and doubles nothing, with code, signal and both outputs as they would be without', async () => {
     const bare = runHost({ ...scenarioOf(name, end), isBare: true });
-    const ended = await Promise.all(BURSTS.map(({ burst, isRigged }) => runHost({ ...scenarioOf(name, end, burst), isRigged })));
-    for (const [which, burst] of BURSTS.entries()) {
+    const bursts = BURSTS.filter(({ isOfVariants }) => end.isVariant !== true || isOfVariants);
+    const ended = await Promise.all(bursts.map(({ burst, isRigged }) => runHost({ ...scenarioOf(name, end, burst), isRigged })));
+    for (const [which, burst] of bursts.entries()) {
       const one = ended[which] as Ended;
       expect(one, burst.name).toMatchObject({ code: end.code, signal: end.signal ?? null, isOverdue: false });
       expectOutputs(one, await bare, end, burst.name);
@@ -189,22 +199,57 @@ describe('P6: a signal that nobody hears', () => {
     }
   });
 
-  test.each([1, 2, 3])('at any moment (%i): the files are whole lines and a torn end at most, and what is missing is not more than ring and overflow hold', async (round) => {
-    const next = randomFrom(SEED + round);
-    const load = next(2) === 0 ? { burst: 1 + next(3000), isRigged: false } : { burst: 'flood' as const, delayMs: next(4) };
-    const ended = await runHost({ end: 'appends for ever', signal: next(2) === 0 ? 'SIGTERM' : 'SIGKILL', ...load });
-    expect(ended.signal).toMatch(/^SIG(TERM|KILL)$/);
-    const { paths = [], accepted = [] } = ended.told;
-    // A frame is its header and the payload.
-    const itemBytes = 32 + 200;
+  /** What the host was told is accepted and its files do not hold, in bytes of frames at least. */
+  async function missingBytes({ told: { paths = [], accepted = [] } }: Ended): Promise<number> {
     let missing = 0;
     for (const [which, path] of paths.entries()) {
       const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
       expect(lines.map((line) => (JSON.parse(line) as { ordinal: number }).ordinal), `thread ${which}`).toEqual(upTo(lines.length));
       missing += Math.max(0, (accepted[which] ?? 0) - lines.length);
     }
-    expect(missing * itemBytes).toBeLessThanOrEqual(RING_BYTES + OVERFLOW_BYTES);
+    return missing * (FRAME_HEADER_BYTES + TEXT_BYTES);
+  }
+
+  test.each([1, 2, 3])('at any moment (%i): the files are whole lines and a torn end at most, and what is missing is not more than ring and overflow hold', async (round) => {
+    const next = randomFrom(SEED + round);
+    const load = next(2) === 0 ? { burst: 1 + next(3000), isRigged: false } : { burst: 'flood' as const, delayMs: next(4) };
+    const ended = await runHost({ end: 'appends for ever', signal: next(2) === 0 ? 'SIGTERM' : 'SIGKILL', ...load });
+    expect(ended.signal).toMatch(/^SIG(TERM|KILL)$/);
+    expect(await missingBytes(ended)).toBeLessThanOrEqual(RING_BYTES + OVERFLOW_BYTES);
   });
+
+  test('the control: a writer that keeps lines back and lets go of their frames loses more', async () => {
+    const { writerUrl } = mutantPackage(
+      { file: 'worker/writer.js', find: 'file.append(fs, this.descriptor, this.#memory.bytes, OUTPUT_OFFSET, length);', replace: '' },
+      { file: 'worker/writer.js', find: 'file.assertUntouched(fs, output.descriptor);', replace: '' },
+    );
+    const ended = await runHost({ end: 'appends for ever', signal: 'SIGTERM', burst: 'flood', writerUrl });
+    expect(await missingBytes(ended)).toBeGreaterThan(RING_BYTES + OVERFLOW_BYTES);
+  });
+});
+
+test('P5: an item that takes the overflow alone is written before the process ends, and those behind it', async () => {
+  const options = { ringBytes: 64 * 1024, overflowBytes: 32 * 1024 * 1024 };
+  const ended = await Promise.all(['process.exit()', 'uncaught exception'].map((end) => runHost({ end, burst: 'large', isRigged: false, options })));
+  for (const one of ended) await expectKept(one, 'large');
+});
+
+test('P5: a host that runs in a worker: the end of the worker drains too', async () => {
+  const options = { directory: temporaryFolder(), exitTimeoutMs: 600_000 };
+  const { told, ...ended } = await runProgram(['--input-type=module', '-e', `
+    import { Worker } from 'node:worker_threads';
+    const host = async () => {
+      const { openSidecar } = await import('lastword');
+      const { writeSync } = await import('node:fs');
+      const sidecar = await openSidecar(${JSON.stringify(options)});
+      const thread = await sidecar.createThread();
+      for (let index = 0; index < 1000; index += 1) thread.append({ type: 'event_msg', payload: { index, text: 'x'.repeat(200) } });
+      writeSync(3, JSON.stringify({ paths: [thread.path], accepted: [thread.accepted] }) + '\\n');
+      process.exit(3);
+    };
+    new Worker('(' + host + ')()', { eval: true }).on('exit', (code) => { process.exitCode = code + 10; });`]);
+  expect(ended).toMatchObject({ code: 13, isOverdue: false, stderr: '' });
+  await expectKept({ told, ...ended }, 'worker');
 });
 
 test('P5: the last drain lets go of the leases, so that the next process has the threads at once', async () => {

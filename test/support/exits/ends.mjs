@@ -91,6 +91,32 @@ export const ENDS = {
   'process.exitCode': {
     end() { process.exitCode = 4; },
   },
+  'process.exit() in the tick of close()': {
+    end(host) {
+      void host.sidecar.close();
+      process.exit(3);
+    },
+  },
+  'uncaught exception in the tick of close()': {
+    end(host) {
+      void host.sidecar.close();
+      throw new Error('the host fails');
+    },
+  },
+  'process.exit() out of an item that is being appended': {
+    prepare(host) { onExit(host, appendLater); },
+    end(host) { host.threads[0].append({ type: 'event_msg', payload: { before: 1, get now() { return process.exit(3); } } }); },
+  },
+  'exit listener that closes': {
+    prepare(host) { onExit(host, () => { void host.sidecar.close(); }); },
+    end() { process.exit(3); },
+  },
+  'process.exit() behind worker.terminate()': {
+    end(host) {
+      void host.writer.terminate();
+      process.exit(3);
+    },
+  },
   'exit listener that appends': {
     prepare(host) { onExit(host, appendLater); },
     end() { process.exit(3); },

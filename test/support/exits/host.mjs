@@ -9,9 +9,13 @@ import { awaitDeath, closeGate, countsOf, createRig, openGate, rigDisk } from '.
 const TEXT = 'x'.repeat(200);
 /** Appended in one go; `flood` is what the ring and the overflow together do not hold. */
 const ITEMS = { idle: 10, fits: 100, spills: 350, flood: 2000 };
+const LARGE_BYTES = 24 * 1024 * 1024;
+
+const fail = () => { throw new Error('the logger of the host fails'); };
+const THROWING_LOGGER = { debug() { /* not asked for */ }, info: fail, warn: fail, error: fail };
 
 const scenario = JSON.parse(process.argv[2] ?? '{}');
-const { burst, delayMs, death, end, options, isBare, isDeathAwaited, isFlushedFirst, isGateKept, isRigged, isTellingAtExit, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl } = scenario;
+const { burst, delayMs, death, end, options, hasThrowingLogger, isBare, isDeathAwaited, isFlushedFirst, isGateKept, isResumed, isRigged, isTellingAtExit, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl } = scenario;
 
 function tell(members) {
   const bytes = Buffer.from(`${JSON.stringify(members)}\n`);
@@ -20,12 +24,16 @@ function tell(members) {
 
 /** In place of a sidecar, for what the process does without the library. */
 function bareSidecar() {
-  const thread = { path: '', accepted: 1, written: 1, append: () => 0, appendAll: () => 0, flush: async () => undefined };
+  // Looks into the item, as any library would.
+  const append = (item) => JSON.stringify(item).length * 0;
+  const thread = { path: '', accepted: 1, written: 1, append, appendAll: append, flush: async () => undefined };
   return { close: async () => undefined, createThread: async () => ({ ...thread }), stats: () => ({ bytes: { ringUsed: 0, overflow: 0, ringCapacity: 0 } }) };
 }
 
 class Host {
   scenario = scenario;
+  /** The worker. */
+  writer = undefined;
   words = isRigged ? createRig(writerUrl) : undefined;
   sidecars = [];
   threads = [];
@@ -44,7 +52,7 @@ class Host {
     for (let index = 0; index < sidecars; index += 1) {
       const { signals, ...rest } = options;
       const sidecar = await openSidecar({
-        ...rest, ...(signals === undefined ? {} : { signals }),
+        ...rest, ...(hasThrowingLogger && index === 0 ? { logger: THROWING_LOGGER } : {}), ...(signals === undefined ? {} : { signals }),
         ...(isRigged ? { writerUrl: new URL('./rigged-writer.mjs', import.meta.url) } : {}),
       });
       this.sidecars.push(sidecar);
@@ -52,7 +60,17 @@ class Host {
     }
     this.next = this.threads.map(() => 0);
     this.returned = this.threads.map(() => []);
+    if (isResumed) await this.resume();
     tell({ paths: this.threads.map(({ path }) => path), ids: this.threads.map(({ id }) => id) });
+  }
+
+  /** Each thread is one that was closed with items in it. */
+  async resume() {
+    this.append(ITEMS.idle);
+    for (const [which, thread] of this.threads.entries()) {
+      await thread.close();
+      this.threads[which] = await this.sidecar.resumeThread(thread.id);
+    }
   }
 
   /** So many items, to all threads by turns. */
@@ -96,11 +114,19 @@ class Host {
     const { words } = this;
     if (words !== undefined) closeGate(words, { delayMs, death });
     if (burst === 'flood') this.flood();
+    else if (burst === 'large') this.large();
     else this.append(ITEMS[burst] ?? burst);
     tell({ used: this.used });
     this.tellAccepted();
     if (words !== undefined && !isGateKept) openGate(words);
     if (death !== 'none' && isDeathAwaited) awaitDeath(words);
+  }
+
+  /** One item that does not go through the ring, and some behind it. */
+  large() {
+    this.returned[0].push(0, this.threads[0].append({ type: 'event_msg', payload: { index: 0, text: TEXT, large: 'y'.repeat(LARGE_BYTES) } }));
+    this.next[0] = 1;
+    this.append(ITEMS.fits);
   }
 
   /** Fills ring and overflow before the disk moves; the rest has to wait for room. */
@@ -117,7 +143,10 @@ class Host {
 
 const host = new Host();
 const writerEnded = new Promise((resolve) => {
-  process.once('worker', (worker) => { worker.once('exit', resolve); });
+  process.once('worker', (worker) => {
+    host.writer = worker;
+    worker.once('exit', resolve);
+  });
 });
 const { prepare, end: finish } = ENDS[end];
 prepare?.(host);
@@ -125,6 +154,7 @@ if (host.words !== undefined) rigDisk(fs, host.words, false);
 await host.open();
 if (isTellingAtExit) {
   process.on('exit', () => {
+    host.tellAccepted();
     tell({ counts: host.words === undefined ? undefined : countsOf(host.words), atExit: host.threads.map(({ written, synced }) => ({ written, synced })) });
   });
 }

@@ -9,6 +9,7 @@ import type { SidecarOptions } from 'lastword';
 import { expect } from 'vitest';
 import { recordsOf, temporaryFolder } from '../sidecars.js';
 
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const HOST = fileURLToPath(new URL('host.mjs', import.meta.url));
 /** Children at a time: the machine has few cores. */
 const CHILDREN_MAX = 3;
@@ -17,7 +18,7 @@ const CHILD_MS = 60_000;
 /** Far above CHILD_MS: a drain that does not end before its bound is killed, and seen. */
 const NEVER_MS = 600_000;
 
-export type Burst = 'idle' | 'fits' | 'spills' | 'flood' | number;
+export type Burst = 'idle' | 'fits' | 'spills' | 'flood' | 'large' | number;
 
 /** What a host program is to do (`host.mjs`). */
 export interface Scenario {
@@ -29,6 +30,8 @@ export interface Scenario {
   readonly threadsEach?: number;
   /** Some items are written before the burst begins. */
   readonly isFlushedFirst?: boolean;
+  /** The threads are such as were closed, and resumed. */
+  readonly isResumed?: boolean;
   /** The writer's disk waits until all is appended, and may be slow; false: the disk is as it is. */
   readonly isRigged?: boolean;
   /** Milliseconds that each write() takes. */
@@ -43,6 +46,8 @@ export interface Scenario {
   readonly isGateKept?: boolean;
   /** Tells what is written, and what the disk counted, in a listener of the process's 'exit'. */
   readonly isTellingAtExit?: boolean;
+  /** The first sidecar's. */
+  readonly hasThrowingLogger?: boolean;
   /** Without the library. */
   readonly isBare?: boolean;
   /** Killed after so long, in place of CHILD_MS: for what is expected not to end. */
@@ -108,7 +113,7 @@ export function runHost(scenario: Scenario): Promise<Ended> {
 
 /** Runs any program that tells over descriptor 3. */
 export async function runProgram(args: readonly string[], { signal, childMs = CHILD_MS }: Pick<Scenario, 'signal' | 'childMs'> = {}): Promise<Ended> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   let isOverdue = false;
   const timer = setTimeout(() => { isOverdue = child.kill('SIGKILL'); }, childMs);
   const told: Told = {};
