@@ -60,6 +60,13 @@ describe('P5: a writer that dies', () => {
     }
   });
 
+  test.each<[string, Partial<Scenario>]>([['nobody told', {}], ['the host told', { waitsForExitEvent: true }]])(
+    'within a write, with %s, and then a signal of option signals: the same', async (_what, more) => {
+      const ended = await runHost({ end: 'signal', signal: 'SIGTERM', burst: 'spills', death: 'within a write', options: { signals: ['SIGTERM'] }, ...more });
+      expect(ended).toMatchObject({ code: null, signal: 'SIGTERM', isOverdue: false });
+      await expectKept(ended, 'SIGTERM');
+    });
+
   test('while an append waits for room: LASTWORD_RING_FULL, and what was accepted is written', async () => {
     const ended = await runHost({ end: 'process.exit()', burst: 'flood', death: 'within a write', isTellingAtExit: true, options: { fullTimeoutMs: 200 } });
     expect(ended).toMatchObject({ code: 1, isOverdue: false });
@@ -134,6 +141,12 @@ describe('option exitTimeoutMs', () => {
     expect(errors.at(-1)).toMatchObject({
       code: 'LASTWORD_DRAIN_INCOMPLETE', unwritten: ids.map((threadId, which) => ({ threadId, from: written[which], to: (accepted[which] ?? 0) - 1 })),
     });
+  });
+
+  test('P5: bounds each drain for itself: a host that survives a stuck disk is drained to the last append when it ends', async () => {
+    const ended = await runHost({ end: 'uncaught exception whose drain gave up, and an exit listener that appends', ...stuck, delayMs: 50, options: { exitTimeoutMs: 2_000 } });
+    expect(ended).toMatchObject({ code: 6, isOverdue: false });
+    await expectKept(ended, 'survived');
   });
 
   test('P5: bounds the wait for a writer that ended without a word, which nobody can tell from one that is stuck: what is lost is named', async () => {

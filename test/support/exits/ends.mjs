@@ -184,6 +184,16 @@ export const ENDS = {
     },
     end() { throw new Error('the host fails'); },
   },
+  'uncaught exception whose drain gave up, and an exit listener that appends': {
+    prepare(host) {
+      onExit(host, appendLater);
+      process.once('uncaughtException', () => {
+        openGate(host.words);
+        setImmediate(() => { void goOn(host); });
+      });
+    },
+    end() { throw new Error('the host fails'); },
+  },
   'uncaught exception that the host hears, appends and exits': {
     prepare(host) {
       process.once('uncaughtException', () => {
