@@ -91,6 +91,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
       hearOfSignals(options.signals, {
         close: () => this.close().catch((error: unknown) => {
           log.error({ code: isLastwordError(error) ? error.code : undefined }, 'close could not finish before the signal ends the process');
+          drain.onExit();
         }),
         drain: () => { drain.onExit(); },
       }),

@@ -6,7 +6,7 @@ import {
   exitAnswers, hasWriterExited, producerGeneration, requestExit, requestSync, sleepProducer, wakeWriter,
 } from '../ring/doorbell.js';
 import type { ProducerMemory, SidecarMemory } from '../ring/memory.js';
-import { wantSynced } from '../ring/slots.js';
+import { seal, wantSynced } from '../ring/slots.js';
 import type { RolloutThread } from '../thread.js';
 import type { EndListener } from './process-end.js';
 
@@ -26,8 +26,8 @@ export interface ExitDrainParts {
  */
 export class ExitDrain implements EndListener {
   readonly #parts: ExitDrainParts;
-  /** The writer did not get there in time: what comes still later does not wait again. */
-  #hasGivenUp = false;
+  /** What was last said to be lost, so that nothing is said twice. */
+  #reported = '';
 
   constructor(parts: ExitDrainParts) {
     this.#parts = parts;
@@ -35,28 +35,27 @@ export class ExitDrain implements EndListener {
 
   onException(): void {
     const { options } = this.#parts;
-    this.#report(this.#drain(performance.now() + options.exitTimeoutMs));
+    this.#drain(performance.now() + options.exitTimeoutMs);
+    this.#report();
   }
 
   onExit(): void {
-    const { producer, threads } = this.#parts;
-    this.#drainForGood();
-    this.#report(threads().filter((thread) => thread.unwritten !== undefined));
     // Other listeners of 'exit' may append.
-    producer.onPublished = () => {
-      if (!this.#hasGivenUp) this.#report(this.#drainForGood());
-    };
+    this.#parts.producer.onPublished = () => { this.#drainForGood(); };
+    this.#drainForGood();
   }
 
-  #drainForGood(): RolloutThread[] {
-    const deadline = performance.now() + this.#parts.options.exitTimeoutMs;
-    const left = this.#drain(deadline);
-    if (left.length === 0) this.#releaseLeases(deadline);
-    return left;
+  #drainForGood(): void {
+    const { memory, options, threads } = this.#parts;
+    const deadline = performance.now() + options.exitTimeoutMs;
+    if (this.#drain(deadline)) this.#releaseLeases(deadline);
+    // Nobody will write what comes still later: it is not accepted.
+    else for (const { slot } of threads()) seal(memory, slot);
+    this.#report();
   }
 
-  /** Returns the threads that did not get there. */
-  #drain(deadline: number): RolloutThread[] {
+  /** False when the writer did not get there in time. */
+  #drain(deadline: number): boolean {
     const { memory, options, producer, ring, standby, threads } = this.#parts;
     const sync = options.durability === 'synced';
     producer.settle();
@@ -72,14 +71,11 @@ export class ExitDrain implements EndListener {
       left = left.filter((thread) => !isThere(thread));
       if (hasWriterExited(memory)) {
         standby.run(threads().map(({ id: threadId, slot, incarnation, base, path }) => ({ threadId, slot, incarnation, base, path })), sync);
-        return left.filter((thread) => thread.written < thread.accepted);
+        return true;
       }
-      if (left.length === 0) return left;
+      if (left.length === 0) return true;
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) {
-        this.#hasGivenUp = true;
-        return left;
-      }
+      if (leftMs <= 0) return false;
       wakeWriter(memory);
       sleepProducer(ring, generation, leftMs);
     }
@@ -102,9 +98,11 @@ export class ExitDrain implements EndListener {
     }
   }
 
-  #report(threads: readonly RolloutThread[]): void {
-    const unwritten = threads.flatMap((thread) => thread.unwritten ?? []);
-    if (unwritten.length === 0) return;
+  #report(): void {
+    const unwritten = this.#parts.threads().flatMap((thread) => thread.unwritten ?? []);
+    const report = JSON.stringify(unwritten);
+    if (unwritten.length === 0 || report === this.#reported) return;
+    this.#reported = report;
     this.#parts.log.error({ code: 'LASTWORD_DRAIN_INCOMPLETE', unwritten }, 'the process ends, and these items are not written');
   }
 }

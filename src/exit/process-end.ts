@@ -10,11 +10,24 @@ export interface EndListener {
 const listeners = new Set<EndListener>();
 
 function onExit(): void {
-  for (const listener of listeners) listener.onExit();
+  for (const listener of listeners) guarded(() => { listener.onExit(); });
 }
 
 function onException(): void {
-  for (const listener of listeners) listener.onException();
+  for (const listener of listeners) guarded(() => { listener.onException(); });
+}
+
+/**
+ * A host's logger may throw. What is thrown here would end the process with another code and keep the other sidecars from
+ * draining; whom could it be told, when the logger is what failed?
+ */
+function guarded(drain: () => void): boolean {
+  try {
+    drain();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Until the returned function is called. */

@@ -27,6 +27,14 @@ export interface ItemProducerOptions {
   readonly depth: (payloadOffset: number, payloadBytes: number) => number;
 }
 
+/** More than the last drain takes. */
+const STACK_FRAMES = 500;
+
+/** @throws RangeError when the stack does not hold so many frames more */
+function assertStack(frames: number): number {
+  return frames === 0 ? 0 : assertStack(frames - 1) + 1;
+}
+
 /** Turns items into published frames: pack, claim, exchange, publish, doorbell. One for each JavaScript thread that appends. */
 export class ItemProducer {
   readonly #memory: ProducerMemory;
@@ -58,7 +66,7 @@ export class ItemProducer {
   /** Returns which item of this opening it is, or SEALED_COUNT. */
   append(slot: number, incarnation: number, item: object): number {
     if (sealWordOf(this.#sidecar, slot) < 0) return SEALED_COUNT;
-    if (this.#isOwed) this.settle();
+    if (this.#isOwed || this.onPublished !== undefined) this.#prepare();
     const ring = this.#ring;
     if (this.#encoder.isPacking || !tryFinishRun(ring) || !this.#hasWindow()) {
       return this.#appendCopy(slot, incarnation, this.#encoder.encode(item), true);
@@ -80,7 +88,7 @@ export class ItemProducer {
   /** All or nothing, one publish. Returns which item of this opening the first is, or SEALED_COUNT. */
   appendAll(slot: number, incarnation: number, items: readonly object[]): number {
     if (sealWordOf(this.#sidecar, slot) < 0) return SEALED_COUNT;
-    if (this.#isOwed) this.settle();
+    if (this.#isOwed || this.onPublished !== undefined) this.#prepare();
     const payloads = items.map((item) => this.#encoder.encode(item));
     const bytes = payloads.reduce((sum, payload) => sum + frameBytes(payload.byteLength), 0);
     if (bytes > this.#options.overflowBytes) {
@@ -181,6 +189,12 @@ export class ItemProducer {
       // Accepted it is; settle() publishes it before anything else is appended, flushed or closed.
       this.#isOwed = true;
     }
+  }
+
+  /** Before an item is taken: what came before is published, and whoever waits for it has the stack for that. */
+  #prepare(): void {
+    if (this.onPublished !== undefined) assertStack(STACK_FRAMES);
+    this.settle();
   }
 
   /** Publishes what append() had no stack left to publish. */
