@@ -143,8 +143,15 @@ describe('option exitTimeoutMs', () => {
     });
   });
 
+  test('P5: bounds the end of the process, not that of each sidecar in it', async () => {
+    const ended = await runHost({ end: 'process.exit()', ...stuck, sidecars: 6, threadsEach: 1, options: { exitTimeoutMs: 2_500 }, childMs: 12_000 });
+    expect(ended).toMatchObject({ code: 3, isOverdue: false });
+    expect(unwrittenOf(ended).map(({ threadId }) => threadId).sort()).toEqual(ended.told.ids?.slice().sort());
+  });
+
   test('P5: bounds each drain for itself: a host that survives a stuck disk is drained to the last append when it ends', async () => {
-    const ended = await runHost({ end: 'uncaught exception whose drain gave up, and an exit listener that appends', ...stuck, delayMs: 50, options: { exitTimeoutMs: 2_000 } });
+    const end = 'uncaught exception whose drain gave up, and an exit listener that appends';
+    const ended = await runHost({ end, ...stuck, delayMs: 50, options: { exitTimeoutMs: 2_000 } });
     expect(ended).toMatchObject({ code: 6, isOverdue: false });
     await expectKept(ended, 'survived');
   });

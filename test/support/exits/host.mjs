@@ -15,7 +15,10 @@ const fail = () => { throw new Error('the logger of the host fails'); };
 const THROWING_LOGGER = { debug() { /* not asked for */ }, info: fail, warn: fail, error: fail };
 
 const scenario = JSON.parse(process.argv[2] ?? '{}');
-const { burst, delayMs, death, end, options, hasThrowingLogger, isBare, isDeathAwaited, isFlushedFirst, isGateKept, isResumed, isRigged, isTellingAtExit, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl } = scenario;
+const {
+  burst, delayMs, death, end, options, hasThrowingLogger, isBare, isDeathAwaited, isFirstOnlySignalled, isFlushedFirst, isGateKept, isResumed,
+  isRigged, isTellingAtExit, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl,
+} = scenario;
 
 function tell(members) {
   const bytes = Buffer.from(`${JSON.stringify(members)}\n`);
@@ -50,7 +53,7 @@ class Host {
   async open() {
     const { openSidecar } = isBare ? { openSidecar: bareSidecar } : await import(lastwordUrl ?? 'lastword');
     for (let index = 0; index < sidecars; index += 1) {
-      const { signals, ...rest } = options;
+      const { signals, ...rest } = index > 0 && isFirstOnlySignalled ? { ...options, signals: undefined } : options;
       const sidecar = await openSidecar({
         ...rest, ...(hasThrowingLogger && index === 0 ? { logger: THROWING_LOGGER } : {}), ...(signals === undefined ? {} : { signals }),
         ...(isRigged ? { writerUrl: new URL('./rigged-writer.mjs', import.meta.url) } : {}),

@@ -46,6 +46,8 @@ export interface Scenario {
   readonly isGateKept?: boolean;
   /** Tells what is written, and what the disk counted, in a listener of the process's 'exit'. */
   readonly isTellingAtExit?: boolean;
+  /** Only the first sidecar has the option `signals`. */
+  readonly isFirstOnlySignalled?: boolean;
   /** The first sidecar's. */
   readonly hasThrowingLogger?: boolean;
   /** Without the library. */
