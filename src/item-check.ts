@@ -1,21 +1,34 @@
 import { isLastwordError, LastwordError } from './errors.js';
+import { assertMeta } from './lifecycle/markers.js';
 import type { Redact, RolloutItem, ThreadId } from './types.js';
 
 export function itemInvalid(threadId: ThreadId, reason: string, cause?: unknown): LastwordError {
   return new LastwordError('LASTWORD_ITEM_INVALID', `the item ${reason}`, { threadId, reason }, cause === undefined ? undefined : { cause });
 }
 
-/** The item as it will be packed: redacted, and what its own toJSON() makes of it. @throws LASTWORD_ITEM_INVALID */
-export function checkItem(item: unknown, threadId: ThreadId, redact: Redact | undefined): object {
-  let checked = item;
-  if (redact !== undefined) {
-    assertObject(checked, threadId);
-    try {
-      checked = redact(checked as RolloutItem, threadId);
-    } catch (error) {
-      throw itemInvalid(threadId, 'was refused: redact threw', error);
-    }
+/** What is stored in the item's place, delivered and counted. @throws LASTWORD_ITEM_INVALID */
+export function redacted(item: unknown, threadId: ThreadId, redact: Redact | undefined): RolloutItem {
+  if (redact === undefined) return item as RolloutItem;
+  assertObject(item, threadId);
+  try {
+    return redact(item as RolloutItem, threadId);
+  } catch (error) {
+    throw itemInvalid(threadId, 'was refused: redact threw', error);
   }
+}
+
+/** Metadata, checked and redacted. @throws LASTWORD_INVALID_OPTION, LASTWORD_ITEM_INVALID */
+export function redactedMeta(meta: unknown, threadId: ThreadId, redact: Redact | undefined, option = 'meta'): Record<string, unknown> {
+  assertMeta(meta, option);
+  if (redact === undefined) return meta;
+  const payload: unknown = (redacted({ type: 'session_meta', payload: meta }, threadId, redact) as RolloutItem | undefined)?.payload;
+  assertMeta(payload, option);
+  return payload;
+}
+
+/** The item as it will be packed: what its own toJSON() makes of it. @throws LASTWORD_ITEM_INVALID */
+export function checkItem(item: unknown, threadId: ThreadId): object {
+  let checked = item;
   assertObject(checked, threadId);
   try {
     const { toJSON } = checked as { toJSON?: unknown };

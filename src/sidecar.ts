@@ -116,21 +116,20 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
 
   async createThread<I extends { type: string } = RolloutItem>(options: CreateThreadOptions = {}): Promise<Thread<I>> {
     this.assertOpen();
-    // The item's type is the caller's word for what it appends; the handle takes any.
-    return this.#registry.create(options);
+    return handleOf<I>(await this.#registry.create(options));
   }
 
   async resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ResumeThreadOptions = {}): Promise<Thread<I>> {
     const { ifMissing, create, signal } = checkResume(options);
     this.assertOpen();
     try {
-      return await this.#registry.resume(id, signal);
+      return handleOf<I>(await this.#registry.resume(id, signal));
     } catch (error) {
       if (ifMissing === 'error' || !isMissing(error)) throw error;
       const thread = await this.#registry.create(create);
       this.log.info({ threadId: thread.id, requestedId: id, code: error.code }, 'resume failed: a fresh thread was made');
       this.#tell('resumeFailed', { requestedId: id, threadId: thread.id, error });
-      return thread;
+      return handleOf<I>(thread);
     }
   }
 
@@ -276,6 +275,11 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     wakeProducer(this.#ring);
     this.waiters.recheck();
   }
+}
+
+/** The item's type is the caller's word for what it appends: the handle takes any, and delivers what was given. */
+function handleOf<I extends { type: string }>(thread: RolloutThread): Thread<I> {
+  return thread as unknown as Thread<I>;
 }
 
 /** What resumeThread() may put a fresh thread in the place of. */

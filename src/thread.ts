@@ -1,28 +1,18 @@
 import { isLastwordError, LastwordError } from './errors.js';
-import { checkItem, itemInvalid } from './item-check.js';
+import { checkItem, itemInvalid, redacted, redactedMeta } from './item-check.js';
+import { Deliveries, type Listener } from './lifecycle/deliveries.js';
 import { HeldWork } from './lifecycle/held-work.js';
+import { assertRollback, metaMarker, patchedMeta, rollbackMarker } from './lifecycle/markers.js';
+import { Progress } from './lifecycle/progress.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
 import { planClose, ThreadClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { checkFlush, invalidOption } from './options.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
-import { requestSync, wakeWriter } from './ring/doorbell.js';
-import {
-  acceptedIn, countLate, lateOf, sealWordOf, stateOf, syncedOf, wantSynced, wantWritten, writtenOf,
-} from './ring/slots.js';
 import type { ThreadHost } from './thread-host.js';
 import {
-  LATE, type CloseOptions, type Durability, type FlushOptions, type Receipt, type RolloutItem, type Thread, type ThreadCloseReceipt,
+  LATE, type CloseOptions, type Durability, type FlushOptions, type PublishOptions, type Receipt, type RolloutItem, type Thread, type ThreadCloseReceipt,
   type ThreadId, type ThreadState,
 } from './types.js';
-
-/** What is left of a closed thread: its slot is another's. */
-interface Tombstone {
-  readonly accepted: number;
-  readonly written: number;
-  readonly synced: number;
-  late: number;
-  readonly receipt: ThreadCloseReceipt;
-}
 
 /** What the writer says of a rollout that it has opened. */
 export interface Opened {
@@ -31,6 +21,8 @@ export interface Opened {
   readonly base: number;
   readonly recovery: Thread['recovery'];
   readonly parentId: ThreadId | undefined;
+  /** Metadata that the header, and this opening since, have set. */
+  readonly meta: Readonly<Record<string, unknown>>;
 }
 
 /** The handle of one opening of a thread. */
@@ -46,13 +38,12 @@ export class RolloutThread implements Thread {
   readonly #closing = new SharedPromise<ThreadCloseReceipt>();
   #opened: Opened;
   #isOpened = false;
-  /** Of `#opened`: append() needs it each time. */
-  #base = 0;
+  readonly #progress: Progress;
+  readonly #deliveries: Deliveries;
   /** Owners that have not let go of the handle. */
   #claims = 1;
   #controller: AbortController | undefined;
   #failure: LastwordError | undefined;
-  #tombstone: Tombstone | undefined;
 
   constructor(host: ThreadHost, thread: { id: ThreadId; origin: Thread['origin']; slot: number; incarnation: number }, opened: Opened) {
     this.#host = host;
@@ -62,7 +53,12 @@ export class RolloutThread implements Thread {
     this.incarnation = thread.incarnation;
     this.#close = new ThreadClose(this, host);
     this.#opened = opened;
-    this.#base = opened.base;
+    this.#progress = new Progress(host.memory, thread.id, thread.slot);
+    this.#progress.base = opened.base;
+    this.#deliveries = new Deliveries(
+      (isReached) => host.waiters.forAWhile(isReached, host.options.closeTimeoutMs),
+      (error) => { host.log.error({ threadId: thread.id, error: error instanceof Error ? error.name : typeof error }, 'a subscriber threw'); },
+    );
   }
 
   get path(): string {
@@ -84,54 +80,86 @@ export class RolloutThread implements Thread {
 
   /** Ordinal of the first item of this opening. */
   get base(): number {
-    return this.#base;
+    return this.#progress.base;
   }
 
   get state(): ThreadState {
-    if (this.#tombstone !== undefined) return 'closed';
-    const state = stateOf(this.#host.memory, this.slot);
-    return state === 'free' ? 'closed' : state;
+    return this.#progress.state;
   }
 
   get accepted(): number {
-    return this.#tombstone?.accepted ?? this.base + this.#acceptedCount;
+    return this.#progress.accepted;
   }
 
   get written(): number {
-    return this.#tombstone?.written ?? this.base + writtenOf(this.#host.memory, this.slot);
+    return this.#progress.written;
   }
 
   get synced(): number {
-    return this.#tombstone?.synced ?? this.#syncedOrdinal;
+    return this.#progress.synced;
   }
 
   /** Items that came after the seal, so far. */
   get late(): number {
-    return this.#tombstone?.late ?? lateOf(this.#host.memory, this.slot);
+    return this.#progress.late;
+  }
+
+  /** The range that is accepted and not on disk. */
+  get unwritten(): { threadId: ThreadId; from: number; to: number }[] | undefined {
+    return this.#progress.unwritten;
   }
 
   append(item: RolloutItem): number {
-    if (this.#isSealed) return this.#countLate(1);
-    const { options, producer } = this.#host;
-    try {
-      const count = producer.append(this.slot, this.incarnation, checkItem(item, this.id, options.redact));
-      return count === SEALED_COUNT ? this.#countLate(1) : this.base + count;
-    } catch (error) {
-      throw this.#named(error);
-    }
+    if (this.#progress.isSealed) return this.#countLate(1);
+    const { options } = this.#host;
+    return this.#take(checkItem(redacted(item, this.id, options.redact), this.id));
   }
 
   appendAll(items: readonly RolloutItem[]): number {
     if (!Array.isArray(items)) throw itemInvalid(this.id, 'list is not an array');
-    if (this.#isSealed) return this.#countLate(items.length);
+    if (this.#progress.isSealed) return this.#countLate(items.length);
     const { options, producer } = this.#host;
+    const checked = Array.from(items, (item: RolloutItem) => checkItem(redacted(item, this.id, options.redact), this.id));
     try {
-      const checked = Array.from(items, (item: RolloutItem) => checkItem(item, this.id, options.redact));
       const count = producer.appendAll(this.slot, this.incarnation, checked);
-      return count === SEALED_COUNT ? this.#countLate(items.length) : this.base + count;
+      return count === SEALED_COUNT ? this.#countLate(items.length) : this.#progress.base + count;
     } catch (error) {
       throw this.#named(error);
     }
+  }
+
+  async publish(item: RolloutItem, options: PublishOptions = {}): Promise<number> {
+    const { options: defaults, waiters } = this.#host;
+    const { durability, timeoutMs, signal } = checkFlush(options, defaults);
+    const progress = this.#progress;
+    const stored = redacted(item, this.id, defaults.redact);
+    const checked = checkItem(stored, this.id);
+    signal?.throwIfAborted();
+    const ordinal = progress.isSealed ? this.#countLate(1) : this.#take(checked);
+    const count = ordinal === LATE ? 0 : ordinal - progress.base + 1;
+    progress.want(count, durability, true);
+    const delivered = this.#deliveries.add({ item: stored, ordinal, isReached: () => ordinal === LATE || this.#isReached(count, durability) });
+    await waiters.settled(delivered, { what: `the delivery of ordinal ${ordinal} of thread ${this.id}`, timeoutMs, signal, context: { threadId: this.id } });
+    return ordinal;
+  }
+
+  subscribe(listener: Listener): () => void {
+    if (typeof listener !== 'function') throw invalidOption('listener', listener, 'a function');
+    return this.#deliveries.subscribe(listener);
+  }
+
+  rollback(from: number): number {
+    if (this.#progress.isSealed) return this.#countLate(1);
+    assertRollback(from, this.accepted);
+    return this.#take(rollbackMarker(from));
+  }
+
+  setMeta(patch: Record<string, unknown>): number {
+    if (this.#progress.isSealed) return this.#countLate(1);
+    const change = redactedMeta(patch, this.id, this.#host.options.redact, 'patch');
+    const ordinal = this.#take(metaMarker(this.id, this.#opened.meta, change));
+    if (ordinal !== LATE) this.#opened = { ...this.#opened, meta: patchedMeta(this.#opened.meta, change) };
+    return ordinal;
   }
 
   get signal(): AbortSignal {
@@ -140,7 +168,7 @@ export class RolloutThread implements Thread {
   }
 
   track<P extends PromiseLike<unknown>>(work: P): P {
-    return this.#isSealed ? work : this.held.track(work);
+    return this.#progress.isSealed ? work : this.held.track(work);
   }
 
   hold(label: string): Disposable {
@@ -154,25 +182,24 @@ export class RolloutThread implements Thread {
 
   /** As flush(); the sidecar's own flush of all threads wakes the writer once, itself. */
   async beginFlush(options: FlushOptions, wakes: boolean): Promise<Receipt> {
-    const { memory, options: defaults, producer, waiters, recordFlush } = this.#host;
+    const { options: defaults, producer, waiters, recordFlush } = this.#host;
     const { durability, timeoutMs, signal } = checkFlush(options, defaults);
-    if (this.#tombstone !== undefined) return this.#tombstone.receipt;
+    const progress = this.#progress;
+    if (progress.receipt !== undefined) return progress.receipt;
     producer.settle();
-    const count = this.#acceptedCount;
+    const count = progress.acceptedCount;
+    const nextOrdinal = progress.base + count;
     if (durability !== 'accepted') {
       const startMs = performance.now();
-      if (durability === 'synced') wantSynced(memory, this.slot, count);
-      else wantWritten(memory, this.slot, count);
-      if (wakes) {
-        if (durability === 'synced') requestSync(memory);
-        wakeWriter(memory);
-      }
+      progress.want(count, durability, wakes);
       await waiters.until(() => this.#isReached(count, durability), {
-        what: `'${durability}' of thread ${this.id} below ordinal ${this.base + count}`, timeoutMs, signal, context: { threadId: this.id },
+        what: `'${durability}' of thread ${this.id} below ordinal ${nextOrdinal}`, timeoutMs, signal, context: { threadId: this.id },
       });
       recordFlush((performance.now() - startMs) * 1000);
     }
-    return this.#flushReceipt(count, durability);
+    // A close that came first and asked for less has its own receipt.
+    const isLess = durability === 'synced' && progress.receipt !== undefined && this.synced < nextOrdinal;
+    return isLess && progress.receipt !== undefined ? progress.receipt : { threadId: this.id, durability, nextOrdinal };
   }
 
   close(options: CloseOptions = {}): Promise<ThreadCloseReceipt> {
@@ -204,7 +231,7 @@ export class RolloutThread implements Thread {
   /** The writer has found the rollout: it says where this opening begins. */
   setOpened(opened: Opened): void {
     this.#opened = opened;
-    this.#base = opened.base;
+    this.#progress.base = opened.base;
     this.#isOpened = true;
   }
 
@@ -214,10 +241,10 @@ export class RolloutThread implements Thread {
     this.#controller.abort();
   }
 
-  /** The slot is about to be another's: from here on the handle answers by itself. */
+  /** The slot is about to be another's: from here on the handle answers by itself. What is published is delivered before. */
   entomb(receipt: ThreadCloseReceipt): void {
-    const { accepted, written } = this;
-    this.#tombstone = { accepted, written, synced: this.#syncedOrdinal, late: receipt.late, receipt };
+    this.#progress.entomb(receipt);
+    this.#deliveries.deliver();
   }
 
   /** The writer can write nothing more of this thread. */
@@ -229,17 +256,14 @@ export class RolloutThread implements Thread {
     if (this.#failure !== undefined) throw this.withUnwritten(this.#failure);
   }
 
-  get #isSealed(): boolean {
-    return this.#tombstone !== undefined || sealWordOf(this.#host.memory, this.slot) < 0;
-  }
-
-  get #acceptedCount(): number {
-    return acceptedIn(sealWordOf(this.#host.memory, this.slot));
-  }
-
-  get #syncedOrdinal(): number {
-    const count = syncedOf(this.#host.memory, this.slot);
-    return count < 0 ? 0 : this.base + count;
+  /** The item is checked; its producer may still refuse it. */
+  #take(checked: object): number {
+    try {
+      const count = this.#host.producer.append(this.slot, this.incarnation, checked);
+      return count === SEALED_COUNT ? this.#countLate(1) : this.#progress.base + count;
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   /** Adds the thread to what the producer, which knows slots only, throws. */
@@ -249,27 +273,16 @@ export class RolloutThread implements Thread {
   }
 
   #countLate(items: number): typeof LATE {
-    if (this.#tombstone === undefined) countLate(this.#host.memory, this.slot, items);
-    else this.#tombstone.late += items;
+    this.#progress.countLate(items);
     this.#host.cameLate(this, items);
     return LATE;
   }
 
-  /** The receipt of the close where that came first and asked for less. */
-  #flushReceipt(count: number, durability: Durability): Receipt {
-    const nextOrdinal = this.#base + count;
-    if (this.#tombstone !== undefined && durability === 'synced' && this.#tombstone.synced < nextOrdinal) return this.#tombstone.receipt;
-    return { threadId: this.id, durability, nextOrdinal };
-  }
-
   /** Whether the watermark is there. @throws the failure that keeps it from ever getting there */
   #isReached(count: number, durability: Durability): boolean {
-    const { memory } = this.#host;
-    // Closed meanwhile: no sync follows that could be waited for.
-    const reached = this.#tombstone !== undefined
-      || (durability === 'synced' ? syncedOf(memory, this.slot) : writtenOf(memory, this.slot)) >= count;
-    if (!reached) this.assertNotFailed();
-    return reached;
+    const isReached = this.#progress.isReached(count, durability);
+    if (!isReached) this.assertNotFailed();
+    return isReached;
   }
 
   /** The failure with the range that is not on disk. */
@@ -277,11 +290,5 @@ export class RolloutThread implements Thread {
     const unwritten = failure.context.unwritten ?? this.unwritten;
     const context = { ...failure.context, threadId: this.id, ...(unwritten === undefined ? {} : { unwritten }) };
     return new LastwordError(failure.code, failure.message.slice(0, -` [${failure.code}]`.length), context, { cause: failure.cause });
-  }
-
-  /** The range that is accepted and not on disk. */
-  get unwritten(): { threadId: ThreadId; from: number; to: number }[] | undefined {
-    const { accepted, written } = this;
-    return accepted > written ? [{ threadId: this.id, from: written, to: accepted - 1 }] : undefined;
   }
 }

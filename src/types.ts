@@ -140,6 +140,21 @@ export interface Thread<I extends { type: string } = RolloutItem> extends LiveTh
   append<T extends I>(item: T): number;
   /** All or nothing, contiguous; returns the first ordinal, or LATE. @throws as append() */
   appendAll(items: readonly I[]): number;
+  /**
+   * Persist, then deliver: appends; subscribers are called in ordinal order once the record has the durability. Sealed or failed:
+   * delivered with ordinal LATE, not kept. append() and appendAll() deliver nothing. A subscriber that throws is logged; the others
+   * still run. Rejects as append() throws and flush() rejects, or with the signal's reason: what is accepted is delivered all the same.
+   */
+  publish<T extends I>(item: T, options?: PublishOptions): Promise<number>;
+  /** Returns what ends it. */
+  subscribe(listener: (item: I, ordinal: number) => void): () => void;
+  /**
+   * Leaves records with ordinal >= `from` out of the effective view from here on. 0 and more than `accepted` are refused
+   * (LASTWORD_INVALID_OPTION). Returns the marker's ordinal, or LATE.
+   */
+  rollback(from: number): number;
+  /** Changes metadata, as a further `session_meta` record; undefined removes a member. Returns its ordinal, or LATE. @throws as createThread() for meta */
+  setMeta(patch: Record<string, unknown>): number;
   /** Work that may still append: close() waits for it before the seal. The same promise comes back; its rejection is neither swallowed nor doubled. */
   track<P extends PromiseLike<unknown>>(work: P): P;
   /** The same for work that is no promise, until it is disposed. The label names it in a receipt. */
@@ -162,6 +177,8 @@ export interface Thread<I extends { type: string } = RolloutItem> extends LiveTh
 
 /** Options of flush(). `timeoutMs` defaults to the sidecar's closeTimeoutMs. */
 export interface FlushOptions { durability?: Durability | undefined; timeoutMs?: number | undefined; signal?: AbortSignal | undefined }
+/** Options of publish(). */
+export interface PublishOptions { durability?: Durability | undefined; signal?: AbortSignal | undefined }
 /** Options of close(). */
 export interface CloseOptions {
   durability?: Durability | undefined;

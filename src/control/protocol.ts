@@ -31,8 +31,8 @@ export interface ResumedRollout {
   /** Bytes that were no record; they were cut, and are kept in a file beside. */
   readonly tornBytes: number;
   readonly keptAt: string | undefined;
-  /** What the header says of the thread that spawned it. */
-  readonly parentId: string | undefined;
+  /** What the header says, but for what is the library's own. */
+  readonly meta: Readonly<Record<string, unknown>>;
 }
 export interface ReleaseThreadCommand extends SlotRef {
   readonly threadId: string;

@@ -70,7 +70,7 @@ export class Registry {
     const { options: resolved, producer, writer } = this.#host;
     const { parentId } = options;
     if (parentId !== undefined) await this.#assertParentExists(parentId);
-    const command = createCommand(resolved, id, parentId, options.meta === undefined ? {} : options.meta, Date.now(), (item) => producer.encode(item));
+    const { command, meta } = createCommand(resolved, id, parentId, options.meta === undefined ? {} : options.meta, Date.now(), (item) => producer.encode(item));
     // An id made just now has no rollout; one that was asked for may have been archived, or have another's name.
     const stored = options.id === undefined ? undefined : await locateNearby(resolved.directory, id);
     if (stored !== undefined) throw threadExists(id, stored.path);
@@ -79,7 +79,7 @@ export class Registry {
     if (parentId !== undefined) this.#assertParentOpen(parentId);
     const thread = this.#takeSlot(id, 'created', path, parentId);
     const opening = this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })))
-      .then(() => this.#enter(thread, { path, base, recovery: undefined, parentId }));
+      .then(() => this.#enter(thread, { path, base, recovery: undefined, parentId, meta }));
     if (parentId !== undefined) this.#family.add(parentId, thread, opening);
     return opening;
   }
@@ -121,11 +121,13 @@ export class Registry {
     if (stored.isArchived) throw new LastwordError('LASTWORD_THREAD_ARCHIVED', `thread ${id} is archived`, { threadId: id, path });
     this.#host.assertOpen();
     const thread = this.#takeSlot(id, 'resumed', path, undefined);
-    const { base, tornBytes, keptAt, parentId } = await this.#open(thread, (place, deadlineMs) =>
+    const { base, tornBytes, keptAt, meta } = await this.#open(thread, (place, deadlineMs) =>
       writer.call('resumeThread', deadlineMs, (control) => control.resumeThread({ threadId: id, path, ...place })));
     const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
     if (recovery !== undefined) log.warn({ threadId: id, ...recovery }, 'the end of the rollout was torn: cut, and kept beside');
-    this.#enter(thread, { path, base, recovery, parentId });
+    const { parent_thread_id: stated } = meta;
+    const parentId = isThreadId(stated) ? stated : undefined;
+    this.#enter(thread, { path, base, recovery, parentId, meta });
     if (parentId !== undefined) await this.#join(thread, parentId);
     return thread;
   }
@@ -163,7 +165,7 @@ export class Registry {
   }
 
   #takeSlot(id: ThreadId, origin: 'created' | 'resumed', path: string, parentId: ThreadId | undefined): RolloutThread {
-    const thread = new RolloutThread(this.#host, { id, origin, ...this.#slots.take() }, { path, base: 0, recovery: undefined, parentId });
+    const thread = new RolloutThread(this.#host, { id, origin, ...this.#slots.take() }, { path, base: 0, recovery: undefined, parentId, meta: {} });
     this.#bySlot[thread.slot] = thread;
     return thread;
   }

@@ -1,4 +1,4 @@
-import { LastwordError } from '../errors.js';
+import { isLastwordError, LastwordError } from '../errors.js';
 import { producerGeneration, sleepProducerAsync } from '../ring/doorbell.js';
 import type { ProducerMemory } from '../ring/memory.js';
 
@@ -59,6 +59,26 @@ export class Waiters {
       this.#check(waiter);
       void this.#look();
     });
+  }
+
+  /** Resolves once `isReached()`, or after `timeoutMs`. It must not throw. */
+  async forAWhile(isReached: () => boolean, timeoutMs: number): Promise<void> {
+    try {
+      await this.until(isReached, { what: 'a look', timeoutMs });
+    } catch (error) {
+      if (!isLastwordError(error)) throw error;
+    }
+  }
+
+  /** The promise's end, bounded in the same way, and keeping the process alive until then. */
+  async settled(promise: Promise<unknown>, options: WaitOptions): Promise<void> {
+    let isSettled = false;
+    promise.finally(() => {
+      isSettled = true;
+      this.recheck();
+    }).catch(() => undefined);
+    await this.until(() => isSettled, options);
+    await promise;
   }
 
   /** Everyone looks again now: something changed that no generation word tells of. */

@@ -100,6 +100,16 @@ const THREAD_METHODS: Record<string, (state: Case) => Promise<string> | string> 
   'state': ({ thread }) => thread.state,
   'append': ({ thread }) => ordinalOrLate(thread.append(numbered(9))),
   'appendAll': ({ thread }) => ordinalOrLate(thread.appendAll([numbered(8), numbered(9)])),
+  'publish': async ({ thread }) => {
+    const delivered: number[] = [];
+    const end = thread.subscribe((_item, ordinal) => { delivered.push(ordinal); });
+    const ordinal = await thread.publish(numbered(9));
+    end();
+    return `${ordinalOrLate(ordinal)}, ${delivered.length === 1 && delivered[0] === ordinal ? 'delivered' : 'not delivered'}`;
+  },
+  'subscribe': ({ thread }) => (typeof thread.subscribe(() => undefined) === 'function' ? 'a way to end it' : 'nothing'),
+  'rollback': ({ thread }) => ordinalOrLate(thread.rollback(1)),
+  'setMeta': ({ thread }) => ordinalOrLate(thread.setMeta({ title: 'tried' })),
   'flush': async ({ thread, closing }) => {
     const receipt = await outcome(thread.flush({ timeoutMs: 5_000 }), (value) => ('items' in (value as object) ? 'the close\'s receipt' : 'receipt'));
     if (receipt === 'the close\'s receipt') expect(await thread.flush()).toBe(await closing);

@@ -9,12 +9,8 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     names: ['CloseOptions.abandon'],
   },
   {
-    reason: 'Delivery to subscribers after persisting.',
-    names: ['Thread.publish', 'Thread.subscribe'],
-  },
-  {
-    reason: 'Marker records: what was rolled back, and metadata.',
-    names: ['Thread.rollback', 'Thread.setMeta', 'Sidecar.setThreadMeta'],
+    reason: 'Metadata of threads that are not open.',
+    names: ['Sidecar.setThreadMeta'],
   },
   {
     reason: 'What a disk in trouble and a dead writer do to a host that goes on.',

@@ -25,16 +25,16 @@ export async function resumeRollout(
     const end = findEnd(fs, descriptor, path);
     const keptAt = end.tornBytes > 0 ? await keepTorn(fs, descriptor, path, end) : undefined;
     const file = new RolloutFile({ ...command, base: end.nextOrdinal }, makeWhole(fs, descriptor, end));
-    return { file, descriptor, resumed: { base: end.nextOrdinal, tornBytes: end.tornBytes, keptAt, parentId: parentOf(end) } };
+    return { file, descriptor, resumed: { base: end.nextOrdinal, tornBytes: end.tornBytes, keptAt, meta: metaOf(end) } };
   } catch (error) {
     fs.close(descriptor);
     throw error;
   }
 }
 
-function parentOf({ header }: RolloutEnd): string | undefined {
-  const { parent_thread_id: parentId } = header;
-  return typeof parentId === 'string' ? parentId : undefined;
+function metaOf({ header }: RolloutEnd): Record<string, unknown> {
+  const { id, timestamp, history_mode, ...meta } = header;
+  return meta;
 }
 
 /** @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_ROLLOUT_CORRUPT (no regular file), other system errors as they are */
