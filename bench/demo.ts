@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { openSidecar } from 'lastword';
 import { UsageError, parseOptions, runProgram, seedOf, wholeNumber } from './cli.js';
-import { playFleet } from './demo/fleet.js';
+import { itemsOf, playFleet } from './demo/fleet.js';
 import { generatedLoad, realLoad } from './demo/parts.js';
 import { Progress } from './demo/progress.js';
 import { isGood, report } from './demo/report.js';
@@ -40,10 +40,9 @@ async function main(): Promise<number> {
   const directory = asked ?? mkdtempSync(join(tmpdir(), 'lastword-demo-'));
   print(`${text}seed ${seed}\nrecording to ${directory}\n`);
 
-  const total = parts.reduce((sum, { count }) => sum + count, 0);
   const progress = new Progress();
   const fleet = await playFleet(await openSidecar({ directory }), parts, seed, (taken) => {
-    progress.show(() => `recording: ${whole(taken())} of about ${whole(total)} items`);
+    progress.show(() => `recording: ${whole(taken())} of ${whole(itemsOf(parts))} items`);
   });
   const rollouts = fleet.witnesses.map(({ thread: { path }, taken }) => ({ path, taken }));
   const verdict = await verifyFleet(rollouts, (done) => {

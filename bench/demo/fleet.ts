@@ -25,6 +25,8 @@ export interface FleetResult {
 }
 
 const DELAY_RESOLUTION_MS = 1;
+/** Of each child: that it was spawned, and that it was closed. */
+const ROOT_ITEMS = 2;
 
 /**
  * A root, and a child for each part. The children speak side by side; each is closed while it still speaks, then the root,
@@ -70,6 +72,11 @@ export async function playFleet(
     // The monitor's figure is the time between two ticks of its timer.
     delayP99Ms: Math.max(0, delay.percentile(99) / 1e6 - DELAY_RESOLUTION_MS),
   };
+}
+
+/** How many items are taken unless a close is forced: the parts, each agent's last word, and what the root records of each. */
+export function itemsOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { count }) => sum + count + 1 + ROOT_ITEMS, 0);
 }
 
 async function spawn(sidecar: Sidecar, root: Witness): Promise<Witness> {
