@@ -5,7 +5,7 @@ import { TallyReporter } from './test/support/reporter.js';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/fixtures/**'],
+    exclude: ['test/fixtures/**', 'test/codex/**'],
     // Exit hooks, signals and working directories are those of a process.
     pool: 'forks',
     maxWorkers: 2,

@@ -16,12 +16,41 @@ export function threadIdOf(options: CreateThreadOptions): ThreadId {
   return options.id;
 }
 
+/** Where a fork leaves the history that it goes on from. */
+export interface ForkPoint {
+  /** The thread that was forked. */
+  readonly source: ThreadId;
+  /** The rollout that holds the last record of it: the source's own, or one that it refers to. */
+  readonly threadId: ThreadId;
+  readonly path: string;
+  /** The first ordinal that is the fork's own: its header's. */
+  readonly end: number;
+  /** Where in that rollout the records before it end. */
+  readonly endOffset: number;
+}
+
 /** What the writer needs to publish the header, and the metadata in it. @throws LASTWORD_INVALID_OPTION, LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE */
 export function createCommand(
-  options: ResolvedOptions, id: ThreadId, parentId: ThreadId | undefined, meta: unknown, timestampMs: number, encode: (item: object) => Uint8Array,
+  options: ResolvedOptions, id: ThreadId, { parentId, fork, meta }: { parentId: ThreadId | undefined; fork: ForkPoint | undefined; meta: unknown },
+  encode: (item: object) => Uint8Array,
 ): { command: Omit<CreateThreadCommand, 'slot' | 'incarnation'>; meta: Record<string, unknown> } {
-  const own = { ...redactedMeta(meta, id, options.redact), ...(parentId === undefined ? {} : { parent_thread_id: parentId }) };
+  const timestampMs = Date.now();
+  const own = {
+    ...redactedMeta(meta, id, options.redact),
+    ...(parentId === undefined ? {} : { parent_thread_id: parentId }),
+    ...(fork === undefined ? {} : historyBase(fork)),
+  };
   const payload = { id, timestamp: new Date(timestampMs).toISOString(), ...own, history_mode: 'paginated' };
   const header = encode({ type: 'session_meta', payload });
-  return { command: { threadId: id, path: rolloutPath(options.directory, id), base: FIRST_ORDINAL, header, timestampMs }, meta: own };
+  const base = fork === undefined ? FIRST_ORDINAL : fork.end + 1;
+  const command = { threadId: id, path: rolloutPath(options.directory, id), base, header, timestampMs, reference: fork };
+  return { command, meta: own };
+}
+
+/** As Codex writes it. */
+function historyBase({ source, threadId, end, endOffset }: ForkPoint): Record<string, unknown> {
+  return {
+    forked_from_id: source, forked_from_ordinal_exclusive: end,
+    history_base: { thread_id: threadId, end_ordinal_exclusive: end, end_byte_offset: endOffset },
+  };
 }

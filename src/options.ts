@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { BaseLogger } from 'pino';
 import { LastwordError } from './errors.js';
 import { KIB, MIB } from './ring/layout.js';
-import type { CloseOptions, CreateThreadOptions, Durability, FlushOptions, Redact, ResumeThreadOptions } from './types.js';
+import type { CloseOptions, CreateThreadOptions, Durability, FlushOptions, ForkThreadOptions, Redact, ResumeThreadOptions } from './types.js';
 
 const DURABILITIES = ['accepted', 'written', 'synced'] as const satisfies readonly Durability[];
 
@@ -168,6 +168,14 @@ export function checkResume(options: ResumeThreadOptions): Required<Pick<ResumeT
   if (typeof create !== 'object' || create === null) throw invalidOption('create', create, 'an object');
   assertSignal(signal);
   return { ifMissing: choice('ifMissing', options.ifMissing, ['error', 'create'], 'error'), create, signal };
+}
+
+/** Options of forkThread(), checked; those of the new thread are its creation's to check. */
+export function checkFork(options: ForkThreadOptions): ForkThreadOptions {
+  if (typeof options !== 'object' || options === null) throw invalidOption('options', options, 'an object');
+  const { through } = options;
+  if (through !== undefined && !(Number.isSafeInteger(through) && through >= 0)) throw invalidOption('through', through, 'an ordinal');
+  return options;
 }
 
 function assertSignal(signal: unknown): asserts signal is AbortSignal | undefined {

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import type { EngineData } from '../worker/engine.js';
 import { Standby } from '../worker/standby.js';
 import { WriterHandle } from './control/writer-handle.js';
@@ -13,8 +12,9 @@ import { planClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { ExitDrain } from './exit/exit-drain.js';
 import { hearOfEnd } from './exit/process-end.js';
 import { hearOfSignals } from './exit/signals.js';
+import { StoredThreads } from './lifecycle/stored-threads.js';
 import { createLog, type Log } from './log.js';
-import { checkFlush, checkResume, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
+import { checkFlush, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
 import { type ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
 import { markWriterExited, requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
@@ -25,15 +25,13 @@ import { recordLatency } from './ring/figures.js';
 import { readStats, type Totals } from './stats.js';
 import type { RolloutThread } from './thread.js';
 import type { ThreadHost } from './thread-host.js';
+import { ThreadOperations } from './thread-operations.js';
 import type {
-  CloseOptions, CreateThreadOptions, FlushOptions, LiveThread, Receipt, RolloutItem, Sidecar, SidecarCloseReceipt, SidecarEvents,
-  ResumeThreadOptions, SidecarState, SidecarStats, Thread, ThreadCloseReceipt, ThreadId,
+  CloseOptions, FlushOptions, Receipt, Sidecar, SidecarCloseReceipt, SidecarState, SidecarStats, ThreadCloseReceipt,
 } from './types.js';
 
-type EventMap = { [E in keyof SidecarEvents]: [SidecarEvents[E]] };
-
 /** Owns writer, ring and threads. */
-export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, ThreadHost {
+export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost {
   readonly options: ResolvedOptions;
   readonly memory: SidecarMemory;
   readonly producer: ItemProducer;
@@ -42,8 +40,9 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
   readonly #ring: ProducerMemory;
   readonly #data: EngineData;
   #stopHearing: (() => void)[] = [];
-  readonly #registry: Registry;
-  readonly #lateNotices = new LateNotices((threadId, count) => { this.#tell('late', { threadId, count }); });
+  protected readonly registry: Registry;
+  protected readonly stored: StoredThreads;
+  readonly #lateNotices = new LateNotices((threadId, count) => { this.tell('late', { threadId, count }); });
   readonly #closing = new SharedPromise<SidecarCloseReceipt>();
   readonly #closed: Totals & { forced: number } = { threads: 0, items: 0, late: 0, forced: 0 };
   readonly #flushes = new Int32Array(HISTOGRAM_WORDS);
@@ -61,7 +60,8 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     this.#ring = ring;
     this.#data = data;
     this.log = createLog(options.logger);
-    this.#registry = new Registry(this);
+    this.registry = new Registry(this);
+    this.stored = new StoredThreads(this, this.registry);
     this.waiters = new Waiters(ring, () => this.writer.hold());
   }
 
@@ -85,7 +85,7 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
   #hearOfEnd(): void {
     const { log, memory, options, producer } = this;
     const standby = new Standby(this.#data, options.directory, (event) => { this.#onWriterEvent(event); });
-    const drain = new ExitDrain({ options, memory, producer, log, standby, ring: this.#ring, threads: () => this.#registry.threads });
+    const drain = new ExitDrain({ options, memory, producer, log, standby, ring: this.#ring, threads: () => this.registry.threads });
     this.#stopHearing = [
       ...(options.exitTimeoutMs > 0 ? [hearOfEnd(drain)] : []),
       hearOfSignals(options.signals, {
@@ -114,36 +114,9 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     return this.#writerDeath;
   }
 
-  async createThread<I extends { type: string } = RolloutItem>(options: CreateThreadOptions = {}): Promise<Thread<I>> {
-    this.assertOpen();
-    return handleOf<I>(await this.#registry.create(options));
-  }
-
-  async resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ResumeThreadOptions = {}): Promise<Thread<I>> {
-    const { ifMissing, create, signal } = checkResume(options);
-    this.assertOpen();
-    try {
-      return handleOf<I>(await this.#registry.resume(id, signal));
-    } catch (error) {
-      if (ifMissing === 'error' || !isMissing(error)) throw error;
-      const thread = await this.#registry.create(create);
-      this.log.info({ threadId: thread.id, requestedId: id, code: error.code }, 'resume failed: a fresh thread was made');
-      this.#tell('resumeFailed', { requestedId: id, threadId: thread.id, error });
-      return handleOf<I>(thread);
-    }
-  }
-
-  liveThread(id: ThreadId): Thread | undefined {
-    return this.#registry.get(id);
-  }
-
-  liveThreads(): Iterable<LiveThread> {
-    return this.#registry.threads;
-  }
-
   async flush(options: FlushOptions = {}): Promise<Receipt[]> {
     const isSynced = checkFlush(options, this.options).durability === 'synced';
-    const flushes = this.#registry.threads.map((thread) => thread.beginFlush(options, false));
+    const flushes = this.registry.threads.map((thread) => thread.beginFlush(options, false));
     if (isSynced) requestSync(this.memory);
     wakeWriter(this.memory);
     return Promise.all(flushes);
@@ -172,7 +145,7 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
   stats(): SidecarStats {
     return readStats({
       memory: this.memory, producer: this.producer, ringBytes: this.options.ringBytes,
-      threads: this.#registry.threads, closed: this.#closed, flushes: this.#flushes, commands: this.#writer?.commands ?? 0,
+      threads: this.registry.threads, closed: this.#closed, flushes: this.#flushes, commands: this.#writer?.commands ?? 0,
     });
   }
 
@@ -185,13 +158,13 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     this.#closed.items += receipt.items;
     this.#closed.late += receipt.late;
     this.#closed.forced += receipt.forced ? 1 : 0;
-    this.#registry.remove(thread);
+    this.registry.remove(thread);
     this.waiters.recheck();
-    this.#tell('threadClosed', receipt);
+    this.tell('threadClosed', receipt);
   }
 
   closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[] {
-    return this.#registry.closeChildren(thread, plan);
+    return this.registry.closeChildren(thread, plan);
   }
 
   cameLate(thread: RolloutThread, items: number): void {
@@ -204,8 +177,8 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     const plan = planClose(options, this.options);
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     this.#state = 'closing';
-    await this.#registry.settled(leftUntil(plan.deadline));
-    const failures = await failuresOf(this.#registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
+    await this.registry.settled(leftUntil(plan.deadline));
+    const failures = await failuresOf(this.registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
     if (failures.length > 0) throw incompleteClose(failures);
     await this.writer.end(Math.max(1, leftUntil(plan.deadline)));
     this.#state = 'closed';
@@ -234,7 +207,7 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     this.#isDrainAwaited = true;
     this.drained().then(() => {
       this.#isDrainAwaited = false;
-      this.#tell('drain', undefined);
+      this.tell('drain', undefined);
     }, (error: unknown) => {
       // A ring that does not drain in time is seen by the append that then finds it full; the next look waits again.
       this.#isDrainAwaited = false;
@@ -242,23 +215,12 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     });
   }
 
-  /** A listener that throws stops neither the others nor what the event is about. */
-  #tell<E extends keyof SidecarEvents>(event: E, members: SidecarEvents[E]): void {
-    for (const listener of this.rawListeners(event)) {
-      try {
-        (listener as (this: Sidecar, members: SidecarEvents[E]) => void).call(this, members);
-      } catch (error) {
-        this.log.error({ event, error: error instanceof Error ? error.name : typeof error }, 'a listener threw');
-      }
-    }
-  }
-
   #onWriterEvent(event: WriterEvent): void {
     if (event.event !== 'threadFailed') return;
     const error = fromWireError(event.error);
     const { threadId, errno } = error.context;
     this.log.error({ threadId, errno, code: error.code }, 'thread failed: nothing more of it is written');
-    this.#registry.ofSlot(event.slot, event.incarnation)?.fail(error);
+    this.registry.ofSlot(event.slot, event.incarnation)?.fail(error);
     this.waiters.recheck();
   }
 
@@ -266,8 +228,8 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     this.#writerDeath = error;
     this.#state = 'failed';
     markWriterExited(this.memory);
-    this.log.error({ code: error.code, exitCode: error.context['exitCode'], threads: this.#registry.threads.length }, 'the writer ended: nothing more is written');
-    for (const thread of this.#registry.threads) {
+    this.log.error({ code: error.code, exitCode: error.context['exitCode'], threads: this.registry.threads.length }, 'the writer ended: nothing more is written');
+    for (const thread of this.registry.threads) {
       seal(this.memory, thread.slot);
       moveState(this.memory, thread.slot, 'failed');
       thread.fail(error);
@@ -275,14 +237,4 @@ export class OpenSidecar extends EventEmitter<EventMap> implements Sidecar, Thre
     wakeProducer(this.#ring);
     this.waiters.recheck();
   }
-}
-
-/** The item's type is the caller's word for what it appends: the handle takes any, and delivers what was given. */
-function handleOf<I extends { type: string }>(thread: RolloutThread): Thread<I> {
-  return thread as unknown as Thread<I>;
-}
-
-/** What resumeThread() may put a fresh thread in the place of. */
-function isMissing(error: unknown): error is LastwordError {
-  return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
 }

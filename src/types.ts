@@ -58,6 +58,28 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
   liveThread(id: ThreadId): Thread | undefined;
   /** Every open or closing thread of the sidecar. */
   liveThreads(): Iterable<LiveThread>;
+  /**
+   * A new thread whose history is the source's up to `through` (by reference, no copy), then its own. Default: all that was
+   * accepted at the call. @throws as createThread(); LASTWORD_THREAD_NOT_FOUND (source), LASTWORD_INVALID_OPTION (`through` beyond
+   * the end)
+   */
+  forkThread<I extends { type: string } = RolloutItem>(id: ThreadId, options?: ForkThreadOptions): Promise<Thread<I>>;
+  /**
+   * Takes no lease. In the writing process it sees everything accepted at the call. Bounded memory whatever the file's size.
+   * @throws LASTWORD_THREAD_NOT_FOUND (the thread, or the base of a fork), LASTWORD_ROLLOUT_CORRUPT, LASTWORD_INVALID_OPTION
+   */
+  readThread<I extends { type: string } = RolloutItem>(id: ThreadId, options?: ReadOptions): AsyncIterable<RolloutRecord<I>>;
+  /** Title and other metadata; undefined removes a member. Works on stored and live threads (as a further `session_meta` record). @throws as resumeThread() */
+  setThreadMeta(id: ThreadId, patch: Record<string, unknown>): Promise<void>;
+  /**
+   * Open: LASTWORD_THREAD_BUSY. Closing: waits. Descendants go along; the root must succeed, the others are logged at warn with
+   * id and code. @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_THREAD_BUSY, LASTWORD_INVALID_OPTION
+   */
+  archiveThread(id: ThreadId): Promise<void>;
+  /** The way back. @throws as archiveThread() */
+  unarchiveThread(id: ThreadId): Promise<void>;
+  /** As archiveThread; refuses a thread that a fork still refers to (LASTWORD_THREAD_REFERENCED). */
+  deleteThread(id: ThreadId): Promise<void>;
   /** All threads; one group commit. @throws as Thread.flush() */
   flush(options?: FlushOptions): Promise<Receipt[]>;
   /** True while ring and overflow are so full that a polite caller waits for drained(). */
@@ -95,6 +117,12 @@ export interface CreateThreadOptions {
   parentId?: ThreadId | undefined;
   /** Members of the `session_meta` payload; not id, timestamp or history_mode (LASTWORD_INVALID_OPTION). Passes through `redact` as `{ type: 'session_meta', payload: meta }`. */
   meta?: Record<string, unknown> | undefined;
+}
+
+/** Options of forkThread(). */
+export interface ForkThreadOptions extends CreateThreadOptions {
+  /** Last ordinal of the source that the fork includes. */
+  through?: number | undefined;
 }
 
 /** Options of resumeThread(). */
@@ -203,8 +231,10 @@ export interface ThreadCloseReceipt extends Receipt {
 /** Since openSidecar. */
 export interface SidecarCloseReceipt { threads: number; items: number; bytes: number; late: number; forced: number; durationMs: number }
 
-/** Options of readRollout(). */
+/** Options of readThread(), and but for `view` of readRollout(). */
 export interface ReadOptions {
+  /** 'raw': every record of this file. 'effective': forks resolved, rolled-back records left out. Default 'effective'. */
+  view?: 'raw' | 'effective' | undefined;
   /** First ordinal. Default 0. */
   from?: number | undefined;
   limit?: number | undefined;

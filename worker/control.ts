@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { expose, type Endpoint } from 'comlink';
 import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
 import type {
-  CreateThreadCommand, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, WriterControl,
+  CreateThreadCommand, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, StoredRollout, WriterControl,
 } from '../src/control/protocol.js';
 import { addFigure } from '../src/ring/figures.js';
 import { acceptedIn, sealWordOf, wantedSyncedOf } from '../src/ring/slots.js';
@@ -10,6 +10,7 @@ import { createRollout } from './create-rollout.js';
 import type { Engine } from './engine.js';
 import { resumeRollout } from './recovery/resume-rollout.js';
 import type { RolloutFile } from './rollout-file.js';
+import { deleteRollout, moveRollout, referenceOf, underReference } from './stored-rollouts.js';
 import type { Writer } from './writer.js';
 
 export interface ControlParts extends Engine {
@@ -22,7 +23,7 @@ export interface ControlParts extends Engine {
 /** WriterControl, as the writer serves it. */
 export class Control implements WriterControl {
   readonly #parts: ControlParts;
-  /** By slot: resumes under way. */
+  /** By slot: rollouts that are being opened. */
   readonly #opening = new Map<number, Promise<unknown>>();
 
   constructor(parts: ControlParts) {
@@ -40,32 +41,59 @@ export class Control implements WriterControl {
   }
 
   createThread(command: CreateThreadCommand): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => {
-      const { fs, leases, rng, sidecar, syncs, writer } = this.#parts;
-      if (writer.rolloutOf(command) !== undefined) return undefined;
-      const [ring] = writer.rings;
-      if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
-      this.#holdNew(command.threadId);
-      let created: ReturnType<typeof createRollout>;
-      try {
-        created = createRollout(fs, rng, ring, command);
-      } catch (error) {
-        leases.release(command.threadId);
-        throw error;
-      }
-      const { file, descriptor } = created;
-      addFigure(sidecar, 'bytesWritten', file.wholeBytes);
-      addFigure(sidecar, 'bytesUnsynced', file.wholeBytes);
-      syncs.folderChanged(dirname(file.path));
-      this.#add(file, descriptor, file.wholeBytes);
-      return undefined;
-    });
+    return this.#whileOpening(command.slot, answer('LASTWORD_WRITE_FAILED', async () => {
+      const { reference } = command;
+      if (reference === undefined) return this.#create(command);
+      // Held while the base is checked and the header made: no delete comes in between.
+      return underReference(this.#parts, reference, () => this.#create(command));
+    }));
+  }
+
+  #create(command: CreateThreadCommand): undefined {
+    const { fs, leases, rng, sidecar, syncs, writer } = this.#parts;
+    if (writer.rolloutOf(command) !== undefined) return undefined;
+    const [ring] = writer.rings;
+    if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
+    this.#holdNew(command.threadId);
+    let created: ReturnType<typeof createRollout>;
+    try {
+      created = createRollout(fs, rng, ring, command);
+    } catch (error) {
+      leases.release(command.threadId);
+      throw error;
+    }
+    const { file, descriptor } = created;
+    addFigure(sidecar, 'bytesWritten', file.wholeBytes);
+    addFigure(sidecar, 'bytesUnsynced', file.wholeBytes);
+    syncs.folderChanged(dirname(file.path));
+    this.#add(file, descriptor, file.wholeBytes);
+    return undefined;
   }
 
   resumeThread(command: ResumeThreadCommand): Promise<Reply<ResumedRollout>> {
-    const opening = answer('LASTWORD_WRITE_FAILED', () => this.#resume(command));
-    this.#opening.set(command.slot, opening);
-    return opening.finally(() => { this.#opening.delete(command.slot); });
+    return this.#whileOpening(command.slot, answer('LASTWORD_WRITE_FAILED', () => this.#resume(command)));
+  }
+
+  moveRollout(rollout: StoredRollout & { to: string }): Promise<Reply<undefined>> {
+    return answer('LASTWORD_WRITE_FAILED', () => moveRollout(this.#parts, rollout));
+  }
+
+  holdReference(threadId: string): Promise<Reply<undefined>> {
+    return answer('LASTWORD_WRITE_FAILED', () => { this.#parts.leases.hold(referenceOf(threadId)); return undefined; });
+  }
+
+  releaseReference(threadId: string): Promise<Reply<undefined>> {
+    return answer('LASTWORD_WRITE_FAILED', () => { this.#parts.leases.release(referenceOf(threadId)); return undefined; });
+  }
+
+  deleteRollout(rollout: StoredRollout): Promise<Reply<undefined>> {
+    return answer('LASTWORD_WRITE_FAILED', () => deleteRollout(this.#parts, rollout));
+  }
+
+  /** A release that comes while the slot's rollout is being opened waits for it. */
+  #whileOpening<T>(slot: number, opening: Promise<T>): Promise<T> {
+    this.#opening.set(slot, opening);
+    return opening.finally(() => { this.#opening.delete(slot); });
   }
 
   async #resume(command: ResumeThreadCommand): Promise<ResumedRollout> {
@@ -115,7 +143,7 @@ export class Control implements WriterControl {
   releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>> {
     return answer('LASTWORD_SYNC_FAILED', async () => {
       const { files, leases, sidecar, syncs, writer } = this.#parts;
-      // A resume that main gave up on may still be under way.
+      // An opening that main gave up on may still be under way.
       await this.#opening.get(command.slot);
       const file = writer.rolloutOf(command);
       if (file === undefined) return undefined;

@@ -19,6 +19,13 @@ export interface CreateThreadCommand extends SlotRef {
   /** The header's item, packed with the producer's definitions. */
   readonly header: Uint8Array;
   readonly timestampMs: number;
+  /** Of a fork: the rollout that its header refers to, which is synced first and not deleted meanwhile. */
+  readonly reference?: { readonly threadId: string; readonly path: string } | undefined;
+}
+/** A stored rollout that nobody has open. */
+export interface StoredRollout {
+  readonly threadId: string;
+  readonly path: string;
 }
 export interface ResumeThreadCommand extends SlotRef {
   readonly threadId: string;
@@ -48,6 +55,13 @@ export interface WriterControl {
   createThread(command: CreateThreadCommand): Promise<Reply<undefined>>;
   /** Takes the lease, makes the file's end whole, and takes the slot's frames from then on. */
   resumeThread(command: ResumeThreadCommand): Promise<Reply<ResumedRollout>>;
+  /** Puts a stored rollout in another place, under its lease. */
+  moveRollout(rollout: StoredRollout & { readonly to: string }): Promise<Reply<undefined>>;
+  /** Keeps forks from referring to the thread until releaseReference(). */
+  holdReference(threadId: string): Promise<Reply<undefined>>;
+  releaseReference(threadId: string): Promise<Reply<undefined>>;
+  /** Removes a stored rollout, under its lease. */
+  deleteRollout(rollout: StoredRollout): Promise<Reply<undefined>>;
   /** Phase 1: writes what is published, and says how many items of this opening write() took. */
   drainThread(thread: SlotRef): Promise<Reply<{ written: number }>>;
   /** Phase 2: syncs as asked, closes the file, releases the lease, lets go of the slot. */

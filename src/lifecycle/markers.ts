@@ -31,8 +31,8 @@ export function patchedMeta(meta: Readonly<Record<string, unknown>>, patch: Read
 }
 
 /**
- * A further header, as Codex writes them: complete, so that the last one says it all. Members that were removed are null, for readers
- * that put all of them together.
+ * A further header with all of the metadata, so that the last one says it all. Members that were removed are null, for readers that
+ * put all of them together. Never a `timestamp`: Codex takes a further header that it can parse for the beginning of its history.
  */
 export function metaMarker(id: ThreadId, meta: Readonly<Record<string, unknown>>, patch: Readonly<Record<string, unknown>>): RolloutItem {
   const removed = Object.entries(patch).filter(([, value]) => value === undefined || value === null).map(([member]) => [member, null]);

@@ -1,4 +1,4 @@
-import { createCommand, threadIdOf } from '../create-thread.js';
+import { createCommand, threadIdOf, type ForkPoint } from '../create-thread.js';
 import { isLastwordError, LastwordError } from '../errors.js';
 import { invalidOption } from '../options.js';
 import { locateNearby, locateRollout } from '../reader/locate.js';
@@ -57,27 +57,33 @@ export class Registry {
     this.#slots.giveBack(thread.slot);
   }
 
-  create(options: CreateThreadOptions): Promise<RolloutThread> {
+  /** One operation on a thread, behind those before it. */
+  inOrder<T>(id: ThreadId, operation: () => Promise<T>): Promise<T> {
+    return this.#operations.run(id, operation);
+  }
+
+  /** `fork`: the history that the new thread goes on from. */
+  create(options: CreateThreadOptions, fork?: ForkPoint): Promise<RolloutThread> {
     const id = threadIdOf(options);
     const { parentId } = options;
     if (parentId !== undefined && !isThreadId(parentId)) throw invalidOption('parentId', parentId, 'a lower-case UUID');
-    return this.#operations.run(id, () => this.#create(id, options));
+    return this.#operations.run(id, () => this.#create(id, options, fork));
   }
 
-  async #create(id: ThreadId, options: CreateThreadOptions): Promise<RolloutThread> {
+  async #create(id: ThreadId, options: CreateThreadOptions, fork: ForkPoint | undefined): Promise<RolloutThread> {
     this.#host.assertOpen();
     if (this.#byId.has(id)) throw threadExists(id, undefined);
     const { options: resolved, producer, writer } = this.#host;
     const { parentId } = options;
     if (parentId !== undefined) await this.#assertParentExists(parentId);
-    const { command, meta } = createCommand(resolved, id, parentId, options.meta === undefined ? {} : options.meta, Date.now(), (item) => producer.encode(item));
+    const { command, meta } = createCommand(resolved, id, { parentId, fork, meta: options.meta === undefined ? {} : options.meta }, (item) => producer.encode(item));
     // An id made just now has no rollout; one that was asked for may have been archived, or have another's name.
     const stored = options.id === undefined ? undefined : await locateNearby(resolved.directory, id);
     if (stored !== undefined) throw threadExists(id, stored.path);
     const { path, base } = command;
     this.#host.assertOpen();
     if (parentId !== undefined) this.#assertParentOpen(parentId);
-    const thread = this.#takeSlot(id, 'created', path, parentId);
+    const thread = this.#takeSlot(id, fork === undefined ? 'created' : 'forked', path, parentId);
     const opening = this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })))
       .then(() => this.#enter(thread, { path, base, recovery: undefined, parentId, meta }));
     if (parentId !== undefined) this.#family.add(parentId, thread, opening);
@@ -144,6 +150,14 @@ export class Registry {
     this.#assertParentOpen(parentId);
   }
 
+  /** Waits until nobody has it open here. @throws LASTWORD_THREAD_BUSY when it is open, or behind a close that rejected */
+  async released(id: ThreadId): Promise<void> {
+    const live = this.#byId.get(id);
+    if (live === undefined) return;
+    if (live.state === 'open') throw new LastwordError('LASTWORD_THREAD_BUSY', `thread ${id} is open here`, { threadId: id });
+    await this.#closed(live, undefined);
+  }
+
   /** Waits for a close under way. @throws LASTWORD_THREAD_BUSY behind one that rejected */
   async #closed(live: RolloutThread, signal: AbortSignal | undefined): Promise<void> {
     const closing = live.closing?.catch((cause: unknown) => { throw busyBehindClose(live.id, cause); });
@@ -164,7 +178,7 @@ export class Registry {
     }
   }
 
-  #takeSlot(id: ThreadId, origin: 'created' | 'resumed', path: string, parentId: ThreadId | undefined): RolloutThread {
+  #takeSlot(id: ThreadId, origin: RolloutThread['origin'], path: string, parentId: ThreadId | undefined): RolloutThread {
     const thread = new RolloutThread(this.#host, { id, origin, ...this.#slots.take() }, { path, base: 0, recovery: undefined, parentId, meta: {} });
     this.#bySlot[thread.slot] = thread;
     return thread;

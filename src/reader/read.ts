@@ -42,6 +42,14 @@ export async function* readRollout<I extends { type: string } = RolloutItem>(
   }
 }
 
+/** Of readThread(). @throws LASTWORD_INVALID_OPTION */
+export function checkView(options: ReadOptions): 'raw' | 'effective' {
+  checkOptions('rollout', options);
+  const { view = 'effective' } = options as { view?: unknown };
+  if (view !== 'raw' && view !== 'effective') refuse('view', view, "'raw' or 'effective'");
+  return view;
+}
+
 interface CheckedOptions {
   readonly from: Ordinal;
   readonly limit: number;

@@ -1,4 +1,4 @@
-/** Writers that are wrong on purpose: the built package with a patch, loaded from a folder of its own. */
+/** Packages that are wrong on purpose: the built one with a patch, loaded from a folder of its own. */
 import { cpSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -17,6 +17,16 @@ export function patched(text: string, { file, find, replace }: Patch): string {
 
 /** The entry of a writer with the patches applied; to be given as `writerUrl`. */
 export function mutantWriter(...patches: Patch[]): URL {
+  return new URL('worker/main.js', mutantOf(patches));
+}
+
+/** The whole package with the patches applied: what a host imports in place of 'lastword', and its writer's entry. */
+export function mutantPackage(...patches: Patch[]): { lastwordUrl: string; writerUrl: string } {
+  const folder = mutantOf(patches);
+  return { lastwordUrl: new URL('src/index.js', folder).href, writerUrl: new URL('worker/main.js', folder).href };
+}
+
+function mutantOf(patches: readonly Patch[]): URL {
   // Below node_modules, so that the mutant finds the same packages.
   const cache = join(ROOT, 'node_modules', '.cache');
   mkdirSync(cache, { recursive: true });
@@ -28,7 +38,7 @@ export function mutantWriter(...patches: Patch[]): URL {
     const path = join(folder, patch.file);
     writeFileSync(path, patched(readFileSync(path, 'utf8'), patch));
   }
-  return pathToFileURL(join(folder, 'worker', 'main.js'));
+  return pathToFileURL(`${folder}/`);
 }
 
 /** A writer that does what it is asked the first time, and never says so. */

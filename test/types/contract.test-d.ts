@@ -28,7 +28,7 @@ export type Options = All<[
   SameMembers<built.ResumeThreadOptions, contract.ResumeThreadOptions>,
   SameMembers<built.FlushOptions, contract.FlushOptions>,
   SameMembers<built.CloseOptions, contract.CloseOptions>,
-  SameMembers<built.ReadOptions, contract.ReadOptions>,
+  SameMembers<built.ReadOptions, contract.ReadOptions, 'view'>,
 ]>;
 
 export type Answers = All<[

@@ -27,6 +27,18 @@ test('a skipped test outside the list fails the run', () => {
   expect(status).toBe(1);
 });
 
+test('a run in which all tests are skipped that may be passes, with the reasons that they give', () => {
+  const { status, lines } = run('lacking');
+  expect(lines.slice(-2)).toEqual(['skipped: lacks everything (there is nothing)', 'tests: 0 passed, 0 failed, 1 skipped']);
+  expect(status).toBe(0);
+});
+
+test('a run whose filter finds no test fails', () => {
+  const { status, lines } = run('listed', '-t', 'no such name');
+  expect(lines.slice(-2)).toEqual(['error: no test ran', 'tests: 0 passed, 0 failed, 2 skipped']);
+  expect(status).toBe(1);
+});
+
 test('a run in which no test ran fails', () => {
   const { status, lines } = run('no-such-file');
   expect(lines.at(-1)).toBe('tests: 0 passed, 0 failed, 0 skipped');

@@ -1,0 +1,75 @@
+import { open, readdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { join } from 'node:path';
+import { decodeLine } from '../rollout/envelope.js';
+import { parseRolloutPath } from '../rollout/rollout-path.js';
+import { timeOf } from '../rollout/thread-id.js';
+import type { ThreadId } from '../types.js';
+
+/** The header of a stored rollout. */
+export interface Head {
+  readonly id: ThreadId;
+  readonly path: string;
+  readonly isArchived: boolean;
+  readonly ordinal: number;
+  /** Where the header's line ends. */
+  readonly bytes: number;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+const FIRST_READ_BYTES = 16 << 10;
+const HEAD_BYTES_MAX = 16 << 20;
+const NEWLINE = 0x0a;
+const DAY_MS = 86_400_000;
+/** Heads that are read at the same time. */
+const AT_ONCE = 8;
+
+/**
+ * The headers of all rollouts under the directory, in no order. With `sinceMs` only of threads made then or later, as
+ * far as their names tell. Files without a header are left out.
+ */
+export async function* readHeads(directory: string, sinceMs = 0): AsyncGenerator<Head, void, undefined> {
+  const paths = (await Promise.all([
+    readdir(join(directory, 'sessions'), { recursive: true }).then((names) => names.map((name) => ({ path: join(directory, 'sessions', name), isArchived: false })), noneIfAbsent),
+    readdir(join(directory, 'archived_sessions')).then((names) => names.map((name) => ({ path: join(directory, 'archived_sessions', name), isArchived: true })), noneIfAbsent),
+  ])).flat().filter(({ path }) => {
+    const name = parseRolloutPath(path);
+    return name !== undefined && !name.isCompressed && (timeOf(name.id) ?? Infinity) >= sinceMs - DAY_MS;
+  });
+  for (let next = 0; next < paths.length; next += AT_ONCE) {
+    const heads = await Promise.all(paths.slice(next, next + AT_ONCE).map(({ path, isArchived }) => readHead(path, isArchived)));
+    for (const head of heads) if (head !== undefined) yield head;
+  }
+}
+
+/** Undefined where the file is gone, is none, or does not begin with a header. */
+export async function readHead(path: string, isArchived: boolean): Promise<Head | undefined> {
+  const line = await readFirstLine(path);
+  const record = line === undefined ? undefined : decodeLine(line.content);
+  const id = parseRolloutPath(path)?.id;
+  if (line === undefined || record?.type !== 'session_meta' || id === undefined) return undefined;
+  const { payload } = record;
+  if (typeof payload !== 'object' || payload === null) return undefined;
+  return { id, path, isArchived, ordinal: record.ordinal ?? 0, bytes: line.bytes, payload: payload as Record<string, unknown> };
+}
+
+async function readFirstLine(path: string): Promise<{ content: Buffer; bytes: number } | undefined> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(noneIfAbsent);
+  if (Array.isArray(file)) return undefined;
+  try {
+    for (let bytes = FIRST_READ_BYTES; bytes <= HEAD_BYTES_MAX; bytes *= 4) {
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(bytes), 0, bytes, 0);
+      const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
+      if (end >= 0) return { content: buffer.subarray(0, end), bytes: end + 1 };
+      if (bytesRead < bytes) return { content: buffer.subarray(0, bytesRead), bytes: bytesRead };
+    }
+    return undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+function noneIfAbsent(error: unknown): never[] {
+  if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+  throw error;
+}

@@ -1,0 +1,107 @@
+import { EventEmitter } from 'node:events';
+import { isLastwordError, LastwordError } from './errors.js';
+import type { Registry } from './lifecycle/registry.js';
+import type { StoredThreads } from './lifecycle/stored-threads.js';
+import type { Log } from './log.js';
+import { checkFork, checkResume, type ResolvedOptions } from './options.js';
+import { readHistory } from './reader/read-thread.js';
+import { checkView } from './reader/read.js';
+import type { RolloutThread } from './thread.js';
+import {
+  LATE, type CreateThreadOptions, type ForkThreadOptions, type LiveThread, type ReadOptions, type ResumeThreadOptions, type RolloutItem,
+  type RolloutRecord, type SidecarEvents, type Thread, type ThreadId,
+} from './types.js';
+
+type EventMap = { [E in keyof SidecarEvents]: [SidecarEvents[E]] };
+
+/** What a sidecar does with threads, one by one: the rest is its own opening and end. */
+export abstract class ThreadOperations extends EventEmitter<EventMap> {
+  abstract readonly options: ResolvedOptions;
+  abstract readonly log: Log;
+  protected abstract readonly registry: Registry;
+  protected abstract readonly stored: StoredThreads;
+
+  /** @throws LASTWORD_NOT_OPEN, and what ended the writer */
+  abstract assertOpen(): void;
+
+  async createThread<I extends { type: string } = RolloutItem>(options: CreateThreadOptions = {}): Promise<Thread<I>> {
+    this.assertOpen();
+    return handleOf<I>(await this.registry.create(options));
+  }
+
+  async resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ResumeThreadOptions = {}): Promise<Thread<I>> {
+    const { ifMissing, create, signal } = checkResume(options);
+    this.assertOpen();
+    try {
+      return handleOf<I>(await this.registry.resume(id, signal));
+    } catch (error) {
+      if (ifMissing === 'error' || !isMissing(error)) throw error;
+      const thread = await this.registry.create(create);
+      this.log.info({ threadId: thread.id, requestedId: id, code: error.code }, 'resume failed: a fresh thread was made');
+      this.tell('resumeFailed', { requestedId: id, threadId: thread.id, error });
+      return handleOf<I>(thread);
+    }
+  }
+
+  async forkThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ForkThreadOptions = {}): Promise<Thread<I>> {
+    this.assertOpen();
+    return handleOf<I>(await this.stored.fork(id, checkFork(options)));
+  }
+
+  async archiveThread(id: ThreadId): Promise<void> {
+    await this.stored.archive(id);
+  }
+
+  async unarchiveThread(id: ThreadId): Promise<void> {
+    await this.stored.unarchive(id);
+  }
+
+  async deleteThread(id: ThreadId): Promise<void> {
+    await this.stored.delete(id);
+  }
+
+  async setThreadMeta(id: ThreadId, patch: Record<string, unknown>): Promise<void> {
+    this.assertOpen();
+    await using thread = await this.registry.resume(id, undefined);
+    if (thread.setMeta(patch) === LATE) throw new LastwordError('LASTWORD_THREAD_BUSY', `thread ${id} closes`, { threadId: id });
+    await thread.flush();
+  }
+
+  async* readThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ReadOptions = {}): AsyncGenerator<RolloutRecord<I>, void, undefined> {
+    const view = checkView(options);
+    const live = this.registry.get(id);
+    if (live !== undefined && live.state !== 'failed') await live.flush({ durability: 'written', signal: options.signal });
+    const records = readHistory(this.options.directory, id, view, options);
+    // What items a thread has is the host's knowledge.
+    for await (const record of records) yield record as RolloutRecord<I>;
+  }
+
+  liveThread(id: ThreadId): Thread | undefined {
+    return this.registry.get(id);
+  }
+
+  liveThreads(): Iterable<LiveThread> {
+    return this.registry.threads;
+  }
+
+  /** A listener that throws stops neither the others nor what the event is about. */
+  protected tell<E extends keyof SidecarEvents>(event: E, members: SidecarEvents[E]): void {
+    for (const listener of this.rawListeners(event)) {
+      try {
+        (listener as (this: unknown, members: SidecarEvents[E]) => void).call(this, members);
+      } catch (error) {
+        this.log.error({ event, error: error instanceof Error ? error.name : typeof error }, 'a listener threw');
+      }
+    }
+  }
+}
+
+/** The item's type is the caller's word for what it appends: the handle takes any, and delivers what was given. */
+function handleOf<I extends { type: string }>(thread: RolloutThread): Thread<I> {
+  return thread as unknown as Thread<I>;
+}
+
+/** What resumeThread() may put a fresh thread in the place of. */
+function isMissing(error: unknown): error is LastwordError {
+  return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
+}

@@ -1,0 +1,72 @@
+/** What is done to rollouts that nobody has open: moved, deleted, referred to. Each under a lease. */
+import { dirname } from 'node:path';
+import { LastwordError } from '../src/errors.js';
+import type { StoredRollout } from '../src/control/protocol.js';
+import type { Engine } from './engine.js';
+
+type Parts = Pick<Engine, 'fs' | 'leases'>;
+
+/** The name of the lease under which a thread is referred to, or deleted. */
+export function referenceOf(threadId: string): string {
+  return `${threadId}.ref`;
+}
+
+/** The base of a fork is there, and on the disk, and stays until `make` is done. @throws LASTWORD_THREAD_NOT_FOUND */
+export async function underReference<T>({ fs, leases }: Parts, { threadId, path }: StoredRollout, make: () => T): Promise<T> {
+  leases.hold(referenceOf(threadId));
+  try {
+    if (fs.modifiedMs(path) === undefined) throw notFound(threadId, path);
+    const descriptor = fs.openFile(path);
+    try {
+      await fs.syncFile(descriptor);
+    } finally {
+      fs.close(descriptor);
+    }
+    return make();
+  } finally {
+    leases.release(referenceOf(threadId));
+  }
+}
+
+/** @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_THREAD_EXISTS, LASTWORD_THREAD_BUSY */
+export function moveRollout(parts: Parts, { threadId, path, to }: StoredRollout & { readonly to: string }): Promise<undefined> {
+  return underLease(parts, threadId, async ({ fs }) => {
+    fs.makeDirectory(dirname(to));
+    try {
+      // Linked first: rename() would put it over another one.
+      fs.link(path, to);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOENT') throw notFound(threadId, path);
+      if (code === 'EEXIST') throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} is in both places`, { threadId, path: to }, { cause });
+      throw cause;
+    }
+    await fs.syncDirectory(dirname(to));
+    fs.unlink(path);
+    await fs.syncDirectory(dirname(path));
+    return undefined;
+  });
+}
+
+/** @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_THREAD_BUSY */
+export function deleteRollout(parts: Parts, { threadId, path }: StoredRollout): Promise<undefined> {
+  return underLease(parts, threadId, async ({ fs }) => {
+    if (fs.modifiedMs(path) === undefined) throw notFound(threadId, path);
+    fs.unlink(path);
+    await fs.syncDirectory(dirname(path));
+    return undefined;
+  });
+}
+
+async function underLease<T>(parts: Parts, threadId: string, act: (parts: Parts) => Promise<T>): Promise<T> {
+  parts.leases.hold(threadId);
+  try {
+    return await act(parts);
+  } finally {
+    parts.leases.release(threadId);
+  }
+}
+
+function notFound(threadId: string, path: string): LastwordError {
+  return new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId, path });
+}
