@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { readRollout, type RolloutItem, type RolloutRecord } from 'lastword';
 import { ENVELOPE } from '../load/corpus.js';
-import type { Played } from './fleet.js';
+
+/** A rollout, and what append() took for it, in order. */
+export interface Played { readonly path: string; readonly taken: readonly RolloutItem[] }
 
 export interface Verdict {
   readonly records: number;
@@ -9,7 +11,7 @@ export interface Verdict {
   readonly lost: number;
   /** Records whose ordinal was read before. */
   readonly duplicated: number;
-  /** Records that are not what was appended, out of order, or of no item at all. */
+  /** Records that are not what was taken, out of order, or of no item at all. */
   readonly changed: number;
   /** Lines that the reader could not take: what kind, and how many. */
   readonly damage: ReadonlyMap<string, number>;
@@ -18,7 +20,7 @@ export interface Verdict {
 const sum = (verdicts: readonly Verdict[], count: 'records' | 'lost' | 'duplicated' | 'changed'): number =>
   verdicts.reduce((total, verdict) => total + verdict[count], 0);
 
-/** Reads every rollout back and compares it, item by item, with what its thread appended. */
+/** Reads every rollout back and compares it, item by item, with what append() took. */
 export async function verifyFleet(played: readonly Played[], onThread: (done: number) => void): Promise<Verdict> {
   const verdicts: Verdict[] = [];
   for (const part of played) {
@@ -35,9 +37,8 @@ export async function verifyFleet(played: readonly Played[], onThread: (done: nu
 }
 
 /** Ordinal 0 is the header that the library wrote; item n has ordinal n + 1. The reader may give a duplicate, report it, or both. */
-async function verifyRollout({ path, items, repeat }: Played): Promise<Verdict> {
-  const total = items.length * repeat;
-  const seen = new Uint8Array(total);
+async function verifyRollout({ path, taken }: Played): Promise<Verdict> {
+  const seen = new Uint8Array(taken.length);
   const damage = new Map<string, number>();
   let last = 0;
   let records = 0;
@@ -49,8 +50,8 @@ async function verifyRollout({ path, items, repeat }: Played): Promise<Verdict> 
     if (record.ordinal === 0) continue;
     records += 1;
     const index = record.ordinal - 1;
-    const item = items[index % items.length];
-    if (index >= total || item === undefined) {
+    const item = taken[index];
+    if (item === undefined) {
       changed += 1;
       continue;
     }
@@ -63,7 +64,7 @@ async function verifyRollout({ path, items, repeat }: Played): Promise<Verdict> 
     if (record.ordinal < last || !isItem(record, item)) changed += 1;
     last = record.ordinal;
   }
-  return { records, lost: total - found, duplicated: Math.max(duplicated, damage.get('duplicate') ?? 0), changed, damage };
+  return { records, lost: taken.length - found, duplicated: Math.max(duplicated, damage.get('duplicate') ?? 0), changed, damage };
 }
 
 function isItem(record: RolloutRecord, item: RolloutItem): boolean {
