@@ -91,9 +91,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
       hearOfSignals(options.signals, {
         close: () => this.close().catch((error: unknown) => {
           log.error({ code: isLastwordError(error) ? error.code : undefined }, 'close could not finish before the signal ends the process');
-          drain.onExit();
         }),
-        drain: () => { drain.onExit(); },
       }),
     ];
   }
@@ -229,7 +227,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#writerDeath = error;
     this.#state = 'failed';
     markWriterExited(this.memory);
-    this.log.error({ code: error.code, exitCode: error.context['exitCode'], threads: this.registry.threads.length }, 'the writer ended: nothing more is written');
+    this.log.error({ code: error.code, exitCode: error.context['exitCode'], threads: this.registry.threads.length }, 'the writer ended: what is accepted is written when the process ends');
     for (const thread of this.registry.threads) {
       seal(this.memory, thread.slot);
       moveState(this.memory, thread.slot, 'failed');

@@ -33,21 +33,20 @@ export class ExitDrain implements EndListener {
     this.#parts = parts;
   }
 
-  onException(): void {
-    const { options } = this.#parts;
-    this.#drain(performance.now() + options.exitTimeoutMs);
+  onException(beganMs: number): void {
+    this.#drain(beganMs + this.#parts.options.exitTimeoutMs);
     this.#report();
   }
 
-  onExit(): void {
+  onExit(beganMs: number): void {
     // Other listeners of 'exit' may append.
-    this.#parts.producer.onPublished = () => { this.#drainForGood(); };
-    this.#drainForGood();
+    this.#parts.producer.onPublished = () => { this.#drainForGood(performance.now()); };
+    this.#drainForGood(beganMs);
   }
 
-  #drainForGood(): void {
+  #drainForGood(beganMs: number): void {
     const { memory, options, threads } = this.#parts;
-    const deadline = performance.now() + options.exitTimeoutMs;
+    const deadline = beganMs + options.exitTimeoutMs;
     if (this.#drain(deadline)) this.#releaseLeases(deadline);
     // Nobody will write what comes still later: it is not accepted.
     else for (const { slot } of threads()) seal(memory, slot);

@@ -1,20 +1,23 @@
 /** Hears of the end of the process, for every sidecar in it, with one listener of each kind however many there are. */
 
 export interface EndListener {
-  /** The process ends after this: nothing that is asynchronous runs any more. */
-  onExit(): void;
+  /** The process ends after this: nothing that is asynchronous runs any more. The bounds of all listeners begin at once. */
+  onExit(beganMs: number): void;
   /** An exception that nobody caught: the process may survive it, or end without a further word. */
-  onException(): void;
+  onException(beganMs: number): void;
 }
 
 const listeners = new Set<EndListener>();
 
-function onExit(): void {
-  for (const listener of listeners) guarded(() => { listener.onExit(); });
+/** Also for a process that ends without an 'exit', by a signal. */
+export function onExit(): void {
+  const beganMs = performance.now();
+  for (const listener of listeners) guarded(() => { listener.onExit(beganMs); });
 }
 
 function onException(): void {
-  for (const listener of listeners) guarded(() => { listener.onException(); });
+  const beganMs = performance.now();
+  for (const listener of listeners) guarded(() => { listener.onException(beganMs); });
 }
 
 /**

@@ -1,10 +1,10 @@
+import { onExit } from './process-end.js';
+
 /** Signals on which sidecars close before the process ends by them. One listener a signal, however many sidecars. */
 
 export interface SignalListener {
   /** Closes, however that ends. */
   close(): Promise<unknown>;
-  /** Drains at once: the signal came a second time. */
-  drain(): void;
 }
 
 const listeners = new Map<NodeJS.Signals, Set<SignalListener>>();
@@ -36,13 +36,13 @@ function stopHearing(signal: NodeJS.Signals): void {
 }
 
 function onSignal(signal: NodeJS.Signals): void {
-  const heard = [...(listeners.get(signal) ?? [])];
+  // A second time: now, with nothing lost but patience.
   if (ending.has(signal)) {
-    for (const listener of heard) listener.drain();
     raise(signal);
     return;
   }
   ending.add(signal);
+  const heard = [...(listeners.get(signal) ?? [])];
   void Promise.allSettled(heard.map((listener) => listener.close())).then(() => { raise(signal); });
 }
 
@@ -50,5 +50,8 @@ function onSignal(signal: NodeJS.Signals): void {
 function raise(signal: NodeJS.Signals): void {
   ending.delete(signal);
   stopHearing(signal);
-  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  if (process.listenerCount(signal) > 0) return;
+  // What a close could not finish, and sidecars that do not listen to this signal.
+  onExit();
+  process.kill(process.pid, signal);
 }
