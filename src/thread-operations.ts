@@ -1,3 +1,4 @@
+import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { isLastwordError, LastwordError } from './errors.js';
 import type { Registry } from './lifecycle/registry.js';
@@ -84,8 +85,10 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
     return this.registry.threads;
   }
 
-  /** A listener that throws stops neither the others nor what the event is about. */
+  /** To listeners, and on the diagnostics channel `lastword:<event>`. A listener that throws stops neither the others nor what the event is about. */
   protected tell<E extends keyof SidecarEvents>(event: E, members: SidecarEvents[E]): void {
+    const channel = diagnosticsChannel(`lastword:${event}`);
+    if (channel.hasSubscribers) channel.publish(members);
     for (const listener of this.rawListeners(event)) {
       try {
         (listener as (this: unknown, members: SidecarEvents[E]) => void).call(this, members);

@@ -97,7 +97,7 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
   stats(): SidecarStats;
 }
 
-/** What a sidecar emits. */
+/** What a sidecar emits, and publishes on the channels `lastword:<event>` of node:diagnostics_channel. */
 export interface SidecarEvents {
   /** Items appended after their thread was sealed; at most one event a second and thread. */
   late: { threadId: ThreadId; count: number };

@@ -1,4 +1,5 @@
 /** The close of one thread: what it waits for, what it takes, and in which order things happen. */
+import diagnosticsChannel from 'node:diagnostics_channel';
 import { LATE, type Thread, type ThreadCloseReceipt } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { mutantWriter } from '../support/mutants.js';
@@ -270,5 +271,26 @@ describe('close', () => {
     expect(outer.state).toBe('closed');
     await outer[Symbol.asyncDispose]();
     expect(sidecar.stats().threads.closed).toBe(1);
+  });
+});
+
+describe('events', () => {
+  test('are published on diagnostics channels too, also those that nobody listens to', async () => {
+    const heard: unknown[] = [];
+    const listen = (message: unknown, name: string | symbol): void => { heard.push([name, message]); };
+    const names = ['lastword:threadClosed', 'lastword:late', 'lastword:resumeFailed'];
+    for (const name of names) diagnosticsChannel.subscribe(name, listen);
+    onTestFinished(() => { for (const name of names) diagnosticsChannel.unsubscribe(name, listen); });
+    const sidecar = await openTestSidecar();
+    const thread = await sidecar.createThread();
+    const receipt = await thread.close();
+    thread.append(numbered(0));
+    await turn();
+    const requestedId = '01936c1e-7b2a-7000-8000-000000000001';
+    const fresh = await sidecar.resumeThread(requestedId, { ifMissing: 'create' });
+    expect(heard).toEqual([
+      ['lastword:threadClosed', receipt], ['lastword:late', { threadId: thread.id, count: 1 }],
+      ['lastword:resumeFailed', { requestedId, threadId: fresh.id, error: expect.objectContaining({ code: 'LASTWORD_THREAD_NOT_FOUND' }) as unknown }],
+    ]);
   });
 });
