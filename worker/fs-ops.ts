@@ -70,6 +70,10 @@ export const nodeFsOps: FsOps = {
     }
   }),
   modifiedMs: (path) => unlessAbsent(() => fs.lstatSync(path).mtimeMs),
+  isSameFile: (path, other) => {
+    const [one, two] = [path, other].map((name) => fs.lstatSync(name, { throwIfNoEntry: false }));
+    return one !== undefined && two !== undefined && one.ino === two.ino && one.dev === two.dev;
+  },
   readFolder: (path) => fs.readdirSync(path),
   makeDirectory: makeFolders,
   checkDirectory: (path) => {
@@ -111,6 +115,7 @@ export function watched(ops: FsOps, sidecar: SidecarMemory, clock: Clock): FsOps
     read: during('read', ops.read),
     readText: during('read', ops.readText),
     modifiedMs: during('stat', ops.modifiedMs),
+    isSameFile: during('stat', ops.isSameFile),
     readFolder: during('readdir', ops.readFolder),
     makeDirectory: during('mkdir', ops.makeDirectory),
     checkDirectory: during('stat', ops.checkDirectory),

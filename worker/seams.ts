@@ -23,6 +23,8 @@ export interface FsOps {
   readText(path: string, bytesMax: number): string | undefined;
   /** When the file was last changed, ms since the epoch; undefined when there is none. */
   modifiedMs(path: string): number | undefined;
+  /** Whether both are names of one file; false when one is missing. */
+  isSameFile(path: string, other: string): boolean;
   /** Names in a folder. */
   readFolder(path: string): string[];
   /** Makes the folder and those above it that are missing (0700). Returns the topmost that it made. */

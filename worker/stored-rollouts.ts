@@ -38,8 +38,9 @@ export function moveRollout(parts: Parts, { threadId, path, to }: StoredRollout 
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       if (code === 'ENOENT') throw notFound(threadId, path);
-      if (code === 'EEXIST') throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} is in both places`, { threadId, path: to }, { cause });
-      throw cause;
+      // Both names of one file: somebody died halfway.
+      if (code === 'EEXIST' && !fs.isSameFile(path, to)) throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} is in both places`, { threadId, path: to }, { cause });
+      if (code !== 'EEXIST') throw cause;
     }
     await fs.syncDirectory(dirname(to));
     fs.unlink(path);

@@ -1,5 +1,5 @@
 /** Threads as they are stored: forked, read in views, archived, deleted, renamed. */
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Sidecar, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
@@ -204,6 +204,23 @@ describe('archiveThread', () => {
     hold[Symbol.dispose]();
     await Promise.all([closing, archiving]);
     expect(existsSync(thread.path)).toBe(false);
+  });
+
+  test('goes on where a process died halfway, and never over another file', async () => {
+    const directory = temporaryFolder();
+    const sidecar = await openTestSidecar({ directory });
+    const thread = await withItems(sidecar, 1);
+    await thread.close();
+    const archived = join(directory, 'archived_sessions', basename(thread.path));
+    mkdirSync(join(directory, 'archived_sessions'));
+    linkSync(thread.path, archived);
+    await sidecar.archiveThread(thread.id);
+    expect([existsSync(thread.path), existsSync(archived)]).toEqual([false, true]);
+    await sidecar.unarchiveThread(thread.id);
+    writeFileSync(archived, 'another');
+    expect(await rejection(sidecar.archiveThread(thread.id))).toMatchObject({ code: 'LASTWORD_THREAD_EXISTS' });
+    expect(readFileSync(archived, 'utf8')).toBe('another');
+    expect(existsSync(thread.path)).toBe(true);
   });
 
   test('a descendant that cannot go along is logged at warn, with its id and the reason', async () => {
