@@ -1,4 +1,32 @@
 /** What threads of a pool are asked to do with files, by the name of the module in worker/tasks that does it. */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type
-export interface FileTasks {}
+import type { Direction, Position, Sort } from '../reader/lists/order.js';
+import type { ThreadId } from '../types.js';
+
+export interface FileTasks {
+  readonly 'select-rollouts': { readonly input: SelectRollouts; readonly output: SelectedRollouts };
+}
 export type FileTask = keyof FileTasks;
+
+/** Asks for rollouts in an order, by the catalogue. */
+export interface SelectRollouts {
+  readonly directory: string;
+  readonly sort: Sort;
+  readonly direction: Direction;
+  readonly isArchived: boolean;
+  readonly parentId: ThreadId | undefined;
+  readonly cwd: string | undefined;
+  readonly after: Position | undefined;
+  /** At most so many. */
+  readonly count: number;
+  /** Rollouts that may have changed, however lately the catalogue was compared with the files. */
+  readonly changed: readonly string[];
+}
+
+export interface SelectedRollouts {
+  /** In order; `folder` is from the directory, `key` what they are sorted by. */
+  readonly rollouts: readonly { readonly folder: string; readonly name: string; readonly key: number; readonly problem: string | undefined }[];
+  /** There are others behind them. */
+  readonly isMore: boolean;
+  /** Why the catalogue could not be written; nothing else depends on it. */
+  readonly unsaved: string | undefined;
+}

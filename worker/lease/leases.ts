@@ -62,6 +62,13 @@ export class Leases {
     if (this.#read(lock)?.instance === this.#owner.instance) this.#remove(lock);
   }
 
+  /** Who may append to the thread now: this sidecar, or whom its lease names; undefined where nobody lives who may. */
+  ownerOf(threadId: string): 'self' | Pick<LeaseOwner, 'pid' | 'host'> | undefined {
+    if (this.#held.has(threadId)) return 'self';
+    const owner = this.#read(this.#lockOf(threadId));
+    return owner === undefined || !this.#isAlive(owner) ? undefined : { pid: owner.pid, host: owner.host };
+  }
+
   /** Lets go of everything, as the last act of a sidecar. */
   releaseAll(): void {
     for (const threadId of [...this.#held]) this.release(threadId);
