@@ -24,7 +24,7 @@ const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp
 /** What a file outside of worker/fs-ops.ts may take from node:fs. */
 const READING = new Set([
   'closeSync', 'createReadStream', 'existsSync', 'fstat', 'fstatSync', 'lstat', 'lstatSync', 'open', 'openSync', 'opendir', 'read', 'readFile',
-  'readFileSync', 'readSync', 'readdir', 'readdirSync', 'realpath', 'stat', 'statSync', 'Stats', 'BigIntStats', 'Dirent', 'FileHandle', 'constants',
+  'readFileSync', 'readSync', 'readdir', 'readdirSync', 'readlinkSync', 'realpath', 'stat', 'statSync', 'Stats', 'BigIntStats', 'Dirent', 'FileHandle', 'constants',
 ]);
 
 /** The host side loads code of the writer's only here: to stand in for it at the end, and to measure how deep an item is. */
