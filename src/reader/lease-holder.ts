@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { HEARTBEAT_AGE_MAX_MS } from '../../worker/lease/owner-file.js';
+import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from '../../worker/lease/owner.js';
 import { systemProcesses } from '../../worker/lease/processes.js';
-import { decodeOwner } from '../../worker/lease/owner.js';
 import { parseRolloutPath } from '../rollout/rollout-path.js';
 
 /** Levels of `sessions/YYYY/MM/DD` and `archived_sessions` below the root. */
@@ -19,12 +21,42 @@ export function leasePathOf(path: string): string | undefined {
 }
 
 
-/** Whether somebody may append to the rollout now. Nobody holds a file that lies in no directory of rollouts. */
+/** Whose lease it is. */
+export interface LeaseHolder {
+  /** Undefined where the lease does not say. */
+  readonly owner: LeaseOwner | undefined;
+}
+
+/** Who may append now, as a writer that wants the lease would see it. Undefined where nobody does. */
+export async function leaseHolder(leasePath: string): Promise<LeaseHolder | undefined> {
+  const found = await readLease(leasePath);
+  if (found === undefined) return undefined;
+  const { text, ageMs } = found;
+  const owner = decodeOwner(text);
+  const self = systemProcesses.self();
+  const isHere = owner?.host === self.host;
+  if (isHere && owner.boot !== self.boot) return undefined;
+  // Only the processes of this machine can be asked after; of all others the heartbeat tells.
+  const isAlive = isHere && owner.namespace === self.namespace ? systemProcesses.isAlive(owner) : ageMs <= HEARTBEAT_AGE_MAX_MS;
+  return isAlive ? { owner } : undefined;
+}
+
+/** Nobody holds a file that lies in no directory of rollouts. */
 export async function isHeld(path: string): Promise<boolean> {
   const leasePath = leasePathOf(path);
-  const text = leasePath === undefined ? undefined : await readFile(leasePath, 'utf8').catch(() => undefined);
-  const owner = text === undefined ? undefined : decodeOwner(text);
-  if (owner === undefined) return false;
-  const self = systemProcesses.self();
-  return owner.host !== self.host || (owner.boot === self.boot && systemProcesses.isAlive(owner));
+  return leasePath !== undefined && (await leaseHolder(leasePath)) !== undefined;
+}
+
+/** Undefined where nothing stands there, or no file: nobody can hold that. */
+async function readLease(path: string): Promise<{ text: string; ageMs: number } | undefined> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(() => undefined);
+  if (file === undefined) return undefined;
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) return undefined;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(OWNER_BYTES_MAX), 0, OWNER_BYTES_MAX, 0);
+    return { text: buffer.toString('utf8', 0, bytesRead), ageMs: Date.now() - stats.mtimeMs };
+  } finally {
+    await file.close();
+  }
 }

@@ -1,7 +1,7 @@
 /** Records as they are written, read by whoever wants to, without a lease. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, renameSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { readRollout, type Damage, type ReadOptions, type RolloutRecord, type Thread } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -142,17 +142,22 @@ describe('readRollout, option follow', () => {
     expect(reading.ordinals).toEqual([0, 1]);
   });
 
-  test('a lease that says nothing is nobody\'s', async () => {
+  test('a lease that says nothing is nobody\'s once its heartbeat is old', async () => {
     const thread = await openThread();
     const folder = temporaryFolder();
     const path = thread.path.replace(/^.*(?=\/sessions\/)/, folder);
     mkdirSync(join(path, '..'), { recursive: true });
     mkdirSync(join(folder, 'locks'));
     copyFileSync(thread.path, path);
-    writeFileSync(join(folder, 'locks', `${thread.id}.lock`), '{"pid":"me"}');
+    const lease = join(folder, 'locks', `${thread.id}.lock`);
+    writeFileSync(lease, '{"pid":"me"}');
     const reading = ofFile(path);
+    await reading.has(1);
+    appendFileSync(path, lineOf(1));
+    await reading.has(2);
+    utimesSync(lease, 0, 0);
     await reading.ended;
-    expect(reading.ordinals).toEqual([0]);
+    expect(reading.ordinals).toEqual([0, 1]);
   });
 });
 
