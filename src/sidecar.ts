@@ -68,7 +68,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.log = createLog(options.logger);
     this.registry = new Registry(this);
     this.stored = new StoredThreads(this, this.registry);
-    this.#listed = new RegistryListHost(this, this.registry, this.#pool);
+    this.#listed = new RegistryListHost(this, this.registry, { pool: this.#pool, instance: data.owner.instance });
     this.lists = new ThreadLists(this.#listed);
     this.waiters = new Waiters(ring, () => this.writer.hold());
   }
@@ -208,7 +208,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   protected assertReadable(): void {
-    if (this.#state !== 'closing') this.assertOpen();
+    if (this.#state === 'closed') this.assertOpen();
   }
 
   #isDrained(): boolean {

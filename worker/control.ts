@@ -4,7 +4,6 @@ import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } f
 import type {
   CreateThreadCommand, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, StoredRollout, WriterControl,
 } from '../src/control/protocol.js';
-import type { ThreadSummary } from '../src/types.js';
 import { addFigure } from '../src/ring/figures.js';
 import { acceptedIn, sealWordOf, wantedSyncedOf } from '../src/ring/slots.js';
 import { createRollout } from './create-rollout.js';
@@ -85,10 +84,6 @@ export class Control implements WriterControl {
 
   releaseReference(threadId: string): Promise<Reply<undefined>> {
     return answer('LASTWORD_WRITE_FAILED', () => { this.#parts.leases.release(referenceOf(threadId)); return undefined; });
-  }
-
-  ownersOf(threadIds: readonly string[]): Promise<Reply<ThreadSummary['owner'][]>> {
-    return answer('LASTWORD_WRITE_FAILED', () => threadIds.map((threadId) => this.#parts.leases.ownerOf(threadId)));
   }
 
   deleteRollout(rollout: StoredRollout): Promise<Reply<undefined>> {

@@ -5,7 +5,6 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { WireError } from '../errors.js';
-import type { ThreadSummary } from '../types.js';
 
 export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: WireError };
 
@@ -61,8 +60,6 @@ export interface WriterControl {
   /** Keeps forks from referring to the thread until releaseReference(). */
   holdReference(threadId: string): Promise<Reply<undefined>>;
   releaseReference(threadId: string): Promise<Reply<undefined>>;
-  /** Who has each of the threads open, in the order asked for; undefined for nobody. */
-  ownersOf(threadIds: readonly string[]): Promise<Reply<(ThreadSummary['owner'])[]>>;
   /** Removes a stored rollout, under its lease. */
   deleteRollout(rollout: StoredRollout): Promise<Reply<undefined>>;
   /** Phase 1: writes what is published, and says how many items of this opening write() took. */

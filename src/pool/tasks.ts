@@ -1,9 +1,11 @@
-/** What threads of a pool are asked to do with files, by the name of the module in worker/tasks that does it. */
 import type { Direction, Position, Sort } from '../reader/lists/order.js';
-import type { ThreadId } from '../types.js';
+import type { ThreadId, VerifyReport } from '../types.js';
 
+/** What threads of a pool are asked to do with files, by the name of the module in worker/tasks that does it. */
 export interface FileTasks {
   readonly 'select-rollouts': { readonly input: SelectRollouts; readonly output: SelectedRollouts };
+  /** Input: a path. */
+  readonly verify: { readonly input: string; readonly output: VerifyReport };
 }
 export type FileTask = keyof FileTasks;
 

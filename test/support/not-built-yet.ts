@@ -12,12 +12,6 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     ],
   },
   {
-    reason: 'Reading is forward, of one file; views and verification follow.',
-    names: [
-      'ReadOptions.reverse', 'ReadOptions.follow', 'verifyRollout', 'verifyRollouts', 'VerifyReport',
-    ],
-  },
-  {
     reason: 'Producers in other JavaScript threads.',
     names: ['Sidecar.createProducerPort', 'attachProducer', 'ProducerPort', 'Producer'],
   },

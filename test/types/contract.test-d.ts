@@ -28,7 +28,7 @@ export type Options = All<[
   SameMembers<built.ResumeThreadOptions, contract.ResumeThreadOptions>,
   SameMembers<built.FlushOptions, contract.FlushOptions>,
   SameMembers<built.CloseOptions, contract.CloseOptions>,
-  SameMembers<built.ReadOptions, contract.ReadOptions, 'view'>,
+  SameMembers<built.ReadOptions, contract.ReadOptions>,
   Same<built.ListOptions, contract.ListOptions>,
 ]>;
 
@@ -39,6 +39,7 @@ export type Answers = All<[
   Same<built.Damage, contract.Damage>,
   Same<built.ThreadSummary, contract.ThreadSummary>,
   Same<built.ThreadPage, contract.ThreadPage>,
+  SameMembers<built.VerifyReport, contract.VerifyReport, 'unread'>,
   SameMembers<built.SidecarStats, contract.SidecarStats>,
   Same<built.Histogram, contract.Histogram>,
   SameMembers<built.SidecarEvents, contract.SidecarEvents, 'resumeFailed'>,

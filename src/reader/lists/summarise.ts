@@ -20,7 +20,7 @@ export async function summarise(path: string, isArchived: boolean, windowBytes: 
   return summaryOf(path, isArchived, read.value, read.state);
 }
 
-export function isDamaged(summary: Summary | DamagedRollout): summary is DamagedRollout {
+export function isDamaged(summary: object): summary is DamagedRollout {
   return 'reason' in summary;
 }
 

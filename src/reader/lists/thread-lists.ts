@@ -2,11 +2,12 @@ import { isThreadId } from '../../rollout/thread-id.js';
 import { invalidOption } from '../../options.js';
 import type { FilePool } from '../../pool/file-pool.js';
 import type { ListOptions, ThreadId, ThreadPage, ThreadSummary } from '../../types.js';
+import { leaseHolder, leasePath } from '../lease-holder.js';
 import { Locator } from '../locate.js';
 import { encodeCursor, type Position } from './order.js';
 import { Place } from './place.js';
 import { checkList, type Query } from './query.js';
-import { isDamaged, summarise, type DamagedRollout, type Summary } from './summarise.js';
+import { isDamaged, summarise, type DamagedRollout } from './summarise.js';
 import { walk } from './walk.js';
 
 /** What lists need of the sidecar they are of. */
@@ -15,7 +16,9 @@ export interface ListHost {
   readonly pool: FilePool;
   /** What was accepted is in the files, unless that takes long. */
   caughtUp(): Promise<void>;
-  ownersOf(ids: readonly ThreadId[]): Promise<ThreadSummary['owner'][]>;
+  /** Which opening of a sidecar this is, as its leases say. */
+  readonly instance: string;
+  isOpenHere(id: ThreadId): boolean;
   /** Rollouts of this sidecar that may have changed since it was asked last. */
   changedPaths(): string[];
   /** The catalogue could not be written: the next one is made again. */
@@ -29,7 +32,10 @@ const AT_ONCE = 8;
 /** Files on a page that turn out to be no threads; further ones are the next page's. */
 const OTHERS_MAX = 1000;
 
-type Examined = { readonly place: Place; readonly found: Summary | DamagedRollout | undefined };
+interface Examined {
+  readonly place: Place;
+  readonly found: ThreadSummary | DamagedRollout | undefined;
+}
 
 /** Threads as they are stored, one by one and page by page. */
 export class ThreadLists {
@@ -47,7 +53,7 @@ export class ThreadLists {
     if (stored === undefined) return undefined;
     const summary = await summarise(stored.path, stored.isArchived, Infinity);
     if (summary === undefined || isDamaged(summary)) return undefined;
-    return (await this.#withOwners([summary]))[0];
+    return { ...summary, owner: await this.#ownerOf(id) };
   }
 
   /** @throws LASTWORD_INVALID_OPTION */
@@ -66,13 +72,13 @@ export class ThreadLists {
 
   async #fill(places: AsyncGenerator<Place, void, undefined>, query: Query): Promise<ThreadPage> {
     const locator = new Locator(this.#host.directory);
-    const threads: Summary[] = [];
+    const threads: ThreadSummary[] = [];
     const damaged: DamagedRollout[] = [];
     let others = 0;
     let last: Position | undefined;
     while (threads.length < query.limit && others < OTHERS_MAX) {
       const batch = await take(places, Math.min(AT_ONCE, query.limit - threads.length));
-      if (batch.length === 0) return { threads: await this.#withOwners(threads), nextCursor: undefined, damaged };
+      if (batch.length === 0) return { threads, nextCursor: undefined, damaged };
       for (const { place, found } of await Promise.all(batch.map((each) => this.#examine(each, query, locator)))) {
         last = place;
         if (found === undefined || isDamaged(found)) others += 1;
@@ -82,7 +88,7 @@ export class ThreadLists {
       }
     }
     const isMore = (await take(places, 1)).length > 0;
-    return { threads: await this.#withOwners(threads), nextCursor: isMore && last !== undefined ? encodeCursor(query.sort, last) : undefined, damaged };
+    return { threads, nextCursor: isMore && last !== undefined ? encodeCursor(query.sort, last) : undefined, damaged };
   }
 
   /** Undefined where there is nothing any more, or nothing that was asked for. */
@@ -93,8 +99,8 @@ export class ThreadLists {
     if (found === undefined || isDamaged(found)) return { place, found };
     const isAsked = (query.parentId === undefined || found.parentId === query.parentId) && (query.cwd === undefined || found.meta['cwd'] === query.cwd);
     if (!isAsked) return { place, found: undefined };
-    if (await locator.isWhereItShouldBe(found.id, path)) return { place, found };
-    return { place, found: { path, reason: 'another rollout has its id' } };
+    if (!await locator.isWhereItShouldBe(found.id, path)) return { place, found: { path, reason: 'another rollout has its id' } };
+    return { place, found: { ...found, owner: await this.#ownerOf(found.id) } };
   }
 
   /** By the catalogue, some more than needed at a time. */
@@ -113,9 +119,11 @@ export class ThreadLists {
     }
   }
 
-  async #withOwners(summaries: readonly Summary[]): Promise<ThreadSummary[]> {
-    const owners = await this.#host.ownersOf(summaries.map(({ id }) => id));
-    return summaries.map((summary, place) => ({ ...summary, owner: owners[place] }));
+  async #ownerOf(id: ThreadId): Promise<ThreadSummary['owner']> {
+    if (this.#host.isOpenHere(id)) return 'self';
+    const { owner } = await leaseHolder(leasePath(this.#host.directory, id)) ?? {};
+    if (owner === undefined) return undefined;
+    return owner.instance === this.#host.instance ? 'self' : { pid: owner.pid, host: owner.host };
   }
 }
 
