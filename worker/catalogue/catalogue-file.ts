@@ -27,7 +27,7 @@ export function decodeCatalogue(bytes: Buffer): { folders: Folder[]; isWhole: bo
     start += line.length + 1;
     const record = verifyChecksum(line) === 'right' ? decodeLine(line) : undefined;
     if (number === 0) {
-      const { version } = (record?.type === 'catalogue' ? record['payload'] : {}) as { version?: unknown };
+      const { version } = ((record?.type === 'catalogue' ? record['payload'] : undefined) ?? {}) as { version?: unknown };
       if (version !== VERSION) return undefined;
       continue;
     }

@@ -11,26 +11,33 @@ import type { Folder, Row } from './rows.js';
 const WINDOW_BYTES = 64 << 10;
 /** A folder that changes within the resolution of a file system's clock after it was read may not show it. */
 const CLOCK_MS = 2000;
-/** Asking the file system for every rollout is done each time as long as that takes no longer. */
-const SWEEP_FREE_MS = 25;
-/** What takes longer is done again only after so many times as long. */
-const SWEEP_REST = 10;
+/** How often the file system is asked for every rollout. */
+export interface SweepLimits {
+  /** Each time, as long as that takes no longer. */
+  readonly freeMs: number;
+  /** Else only after so many times as long as the last one took. */
+  readonly rest: number;
+}
+const SWEEP_LIMITS: SweepLimits = { freeMs: 25, rest: 10 };
 
 /** What is known of all rollouts below a directory, brought up to date before it is asked. */
 export class Catalogue {
   readonly #directory: string;
+  readonly #limits: SweepLimits;
   #folders = new Map<string, Folder>();
   /** Why folders cannot be read, by path. */
   #problems = new Map<string, string>();
-  #sweptMs = -Infinity;
+  /** Every rollout is asked for then, or at once where the last time took less than that is free. */
+  #nextSweepMs = -Infinity;
   #sweepMs = 0;
   /** Of it, on what was new. */
   #examineMs = 0;
   /** Rows that were found out since the catalogue was last stored. */
   changes = 0;
 
-  constructor(directory: string) {
+  constructor(directory: string, limits = SWEEP_LIMITS) {
     this.#directory = directory;
+    this.#limits = limits;
   }
 
   get folders(): Iterable<Folder> {
@@ -50,7 +57,7 @@ export class Catalogue {
   /** Takes what was stored, to be compared with the files. */
   take(folders: readonly Folder[]): void {
     for (const folder of folders) this.#folders.set(folder.path, folder);
-    this.#sweptMs = -Infinity;
+    this.#nextSweepMs = -Infinity;
   }
 
   /** Finds out what has changed: folders by their own last change, rollouts by what the file system says of each. */
@@ -58,15 +65,16 @@ export class Catalogue {
     const folders = new Map<string, Folder>();
     this.#problems = new Map();
     const beganMs = performance.now();
-    const isSweep = this.#sweepMs <= SWEEP_FREE_MS || beganMs - this.#sweptMs >= this.#sweepMs * SWEEP_REST;
+    const isSweep = this.#sweepMs <= this.#limits.freeMs || beganMs >= this.#nextSweepMs;
     this.#examineMs = 0;
     const names = namesByFolder(changed);
     for (const root of Object.values(ROOTS)) this.#refreshFolder(root, folders, { isSweep, names });
     for (const [path, { rows }] of this.#folders) if (!folders.has(path)) this.changes += rows.length;
     this.#folders = folders;
     if (!isSweep) return;
-    this.#sweptMs = performance.now();
-    this.#sweepMs = this.#sweptMs - beganMs - this.#examineMs;
+    const endedMs = performance.now();
+    this.#sweepMs = endedMs - beganMs - this.#examineMs;
+    this.#nextSweepMs = endedMs + this.#sweepMs * this.#limits.rest;
   }
 
   #refreshFolder(path: string, refreshed: Map<string, Folder>, sweep: Sweep): void {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createdKey, spanOf, tieOf, type Position } from './order.js';
+import { tieOf, type Position } from './order.js';
 
 /** Where rollouts are, below a sidecar's directory. */
 export const ROOTS = { active: 'sessions', archived: 'archived_sessions' } as const;
@@ -14,7 +14,7 @@ export class Place implements Position {
   readonly problem: string | undefined;
   #tie: string | undefined;
 
-  constructor(folder: string, name: string, key = createdKey(name, spanOf(folder)), problem?: string) {
+  constructor(folder: string, name: string, key: number, problem?: string) {
     this.folder = folder;
     this.name = name;
     this.key = key;
