@@ -54,7 +54,7 @@ describe('the next ordinal', () => {
   });
 
   test('the control: by the last few records alone, a number of ours is used again', async () => {
-    const writer = mutantWriter({ file: 'worker/recovery/find-end.js', find: 'isNumbered && !isOurs', replace: 'false' });
+    const writer = mutantWriter({ file: 'worker/recovery/find-end.js', find: '!isCounted && !isOurs', replace: 'false' });
     const { findEnd: mutant } = await import(new URL('recovery/find-end.js', writer).href) as { findEnd: typeof findEnd };
     expect(endOf(Buffer.concat([...ours(0, 30), ...theirs(10, 25)]), mutant).nextOrdinal).toBe(25);
   });

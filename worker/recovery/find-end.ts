@@ -13,6 +13,8 @@ export interface RolloutEnd {
   readonly lacksNewline: boolean;
   /** Bytes behind it that are no record. */
   readonly tornBytes: number;
+  /** Whether lines have ordinals: not in files that Codex began before it numbered records, whatever was added since. */
+  readonly isNumbered: boolean;
   /** The payload of the header. */
   readonly header: Readonly<Record<string, unknown>>;
 }
@@ -61,11 +63,11 @@ export function findEnd(fs: FsOps, descriptor: number, path: string): RolloutEnd
     }
     end = line.start;
   }
-  const isNumbered = highest !== undefined && !Number.isNaN(highest);
-  if (isNumbered && !isOurs) highest = Math.max(highest ?? 0, findOursBefore(fs, descriptor, end)?.ordinal ?? 0);
+  const isCounted = highest === undefined || Number.isNaN(highest);
+  if (!isCounted && !isOurs) highest = Math.max(highest ?? 0, findOursBefore(fs, descriptor, end)?.ordinal ?? 0);
   return {
-    nextOrdinal: isNumbered ? (highest ?? 0) + 1 : countRecords(fs, descriptor, wholeBytes),
-    wholeBytes, lacksNewline, tornBytes: size - wholeBytes, header: header.payload,
+    nextOrdinal: isCounted ? countRecords(fs, descriptor, wholeBytes) : (highest ?? 0) + 1,
+    wholeBytes, lacksNewline, tornBytes: size - wholeBytes, isNumbered: header.isNumbered, header: header.payload,
   };
 }
 
@@ -97,7 +99,13 @@ function findOursBefore(fs: FsOps, descriptor: number, end: number): FoundRecord
   return undefined;
 }
 
-function readHeader(fs: FsOps, descriptor: number, size: number, path: string): { bytes: number; payload: Record<string, unknown> } {
+interface Header {
+  readonly bytes: number;
+  readonly isNumbered: boolean;
+  readonly payload: Record<string, unknown>;
+}
+
+function readHeader(fs: FsOps, descriptor: number, size: number, path: string): Header {
   for (let bytes = Math.min(size, 1 << 16); ; bytes = Math.min(size, bytes * 4)) {
     const head = readAt(fs, descriptor, 0, Math.min(bytes, LINE_BYTES_MAX));
     const newline = head.indexOf(0x0a);
@@ -106,8 +114,9 @@ function readHeader(fs: FsOps, descriptor: number, size: number, path: string): 
     const line = newline < 0 ? head : head.subarray(0, newline);
     const record = readWholeEnvelope(line) === undefined ? undefined : decodeLine(line);
     if (record?.type === 'session_meta') {
-      const { payload } = record;
-      return { bytes: newline < 0 ? size : newline + 1, payload: typeof payload === 'object' && payload !== null ? payload as Record<string, unknown> : {} };
+      const payload = typeof record['payload'] === 'object' && record['payload'] !== null ? record['payload'] as Record<string, unknown> : {};
+      const isNumbered = record.ordinal !== undefined || payload['history_mode'] === 'paginated';
+      return { bytes: newline < 0 ? size : newline + 1, isNumbered, payload };
     }
     throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', size === 0 ? 'the rollout is empty' : 'the rollout does not begin with a header', { path });
   }
