@@ -143,7 +143,9 @@ function* changed(lines: Buffer[], change: (byte: number) => number): Generator<
     const to = from + (lines[hit]?.length ?? 0);
     const isTorn = hit === lines.length - 1;
     const left = { bytes, kept: Buffer.alloc(0), next: lines.length };
-    const cut = { bytes: bytes.subarray(0, from), kept: bytes.subarray(from), next: hit };
+    // A line end in front of what is torn makes a blank line, which stays.
+    const tornFrom = at === from && bytes[at] === NEWLINE ? from + 1 : from;
+    const cut = { bytes: bytes.subarray(0, tornFrom), kept: bytes.subarray(tornFrom), next: hit };
     yield {
       name: `byte ${at}`,
       bytes,
@@ -169,7 +171,7 @@ describe('a rollout', () => {
 
   test.each([
     ['cuts nothing', 'worker/recovery/resume-rollout.js', 'if (tornBytes > 0)', 'if (false)'],
-    ['cuts damage in the middle', 'worker/recovery/find-end.js', 'isDamaged ? end : size, ', 'isDamaged ? end : 0, '],
+    ['cuts damage in the middle', 'worker/recovery/find-end.js', '[tornStart, ', '[tornStart === size ? 0 : tornStart, '],
     ['keeps nothing', 'worker/recovery/resume-rollout.js', 'done < tornBytes', 'done < 0'],
     ['uses a number again', 'worker/recovery/find-end.js', '(highest ?? 0) + 1', '(highest ?? 0)'],
     ['ends no line', 'worker/recovery/resume-rollout.js', 'if (!lacksNewline)', 'if (true)'],

@@ -7,7 +7,7 @@ import { readAt, readLineBefore } from './read-lines.js';
 
 export interface RolloutEnd {
   readonly nextOrdinal: number;
-  /** Where the last whole record ends, its newline included or missing. */
+  /** Where the last whole record ends, or the blank lines behind it, its newline included or missing. */
   readonly wholeBytes: number;
   /** The last record is whole but for its newline. */
   readonly lacksNewline: boolean;
@@ -43,7 +43,8 @@ export function findEnd(fs: FsOps, descriptor: number, path: string): RolloutEnd
   const header = readHeader(fs, descriptor, size, path);
   let wholeBytes = header.bytes;
   let lacksNewline = false;
-  let isDamaged = false;
+  /** Where the first damaged line behind the last record begins. */
+  let tornStart = size;
   let highest: number | undefined;
   let isOurs = false;
   let records = 0;
@@ -54,12 +55,12 @@ export function findEnd(fs: FsOps, descriptor: number, path: string): RolloutEnd
     const isNothing = record === undefined && line.content !== undefined && line.isTerminated && isBlank(line.content);
     if (record !== undefined) {
       // Blank lines behind the last record are no damage, and stay.
-      if (records === 0) [wholeBytes, lacksNewline] = [isDamaged ? end : size, !line.isTerminated];
+      if (records === 0) [wholeBytes, lacksNewline] = [tornStart, !line.isTerminated];
       records += 1;
       highest = Math.max(highest ?? 0, record.ordinal);
       isOurs = record.isOurs;
-    } else if (!isNothing) {
-      isDamaged = true;
+    } else if (!isNothing && records === 0) {
+      tornStart = line.start;
     }
     end = line.start;
   }
