@@ -1,5 +1,5 @@
-import type { Direction, Position, Sort } from '../reader/lists/order.js';
-import type { ThreadId, VerifyReport } from '../types.js';
+import type { Query } from '../reader/lists/query.js';
+import type { VerifyReport } from '../types.js';
 
 /** What threads of a pool are asked to do with files, by the name of the module in worker/tasks that does it. */
 export interface FileTasks {
@@ -10,14 +10,8 @@ export interface FileTasks {
 export type FileTask = keyof FileTasks;
 
 /** Asks for rollouts in an order, by the catalogue. */
-export interface SelectRollouts {
+export interface SelectRollouts extends Omit<Query, 'limit'> {
   readonly directory: string;
-  readonly sort: Sort;
-  readonly direction: Direction;
-  readonly isArchived: boolean;
-  readonly parentId: ThreadId | undefined;
-  readonly cwd: string | undefined;
-  readonly after: Position | undefined;
   /** At most so many. */
   readonly count: number;
   /** Rollouts that may have changed, however lately the catalogue was compared with the files. */
