@@ -62,7 +62,7 @@ export class ThreadLists {
     await this.#host.caughtUp();
     const { directory } = this.#host;
     const isByName = query.sort === 'created' && query.parentId === undefined && query.cwd === undefined;
-    const places = isByName ? walk(directory, query) : this.#select(query);
+    const places = isByName ? walk(directory, { ...query, count: query.limit + 1 }) : this.#select(query);
     try {
       return await this.#fill(places, query);
     } finally {
