@@ -1,10 +1,11 @@
 /** Turns of the codex binary in a home of their own, and what they left. */
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readRollout } from 'lastword';
 import { expect, inject, type TestContext } from 'vitest';
+import { parseRolloutPath } from '../../src/rollout/rollout-path.js';
 import { openTestSidecar, recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
 import { CODEX_VERSION, ISOLATED } from './install.js';
 import './setup.js';
@@ -35,7 +36,7 @@ interface Answer {
   readonly stdout: string;
   readonly stderr: string;
   /** The model's input, once for every request. */
-  readonly inputs: readonly (readonly { content?: readonly { text?: string }[] }[])[];
+  readonly inputs: readonly (readonly { content?: readonly { text?: string }[] | null }[])[];
 }
 
 /** A home of codex, which is also a sidecar's directory, and the folder its agent works in. */
@@ -72,6 +73,11 @@ export function resumeTurn(home: Home, id: string, prompt: string): Promise<Answ
   return turn(home, ['exec', 'resume', '--skip-git-repo-check', id, prompt]);
 }
 
+/** A new thread that goes on from another one, with one turn. */
+export function forkTurn(home: Home, id: string, prompt: string): Promise<Answer> {
+  return turn(home, ['exec', 'fork', '--skip-git-repo-check', id, prompt]);
+}
+
 function turn(
   { binary, directory, folder }: Home, args: string[], { commands = [], timeZone = 'UTC' }: { commands?: string[]; timeZone?: string } = {},
 ): Promise<Answer> {
@@ -93,10 +99,19 @@ function turn(
   });
 }
 
+/** The rollouts in the home, by thread. */
+export function rolloutsOf({ directory }: Home): Map<string, string> {
+  const names = readdirSync(join(directory, 'sessions'), { recursive: true, encoding: 'utf8' });
+  return new Map(names.flatMap((name) => {
+    const id = parseRolloutPath(name)?.id;
+    return id === undefined ? [] : [[id, join(directory, 'sessions', name)]];
+  }));
+}
+
 /** Asserts that the turn ended well, and gives the texts that its model was last asked with, in order. */
 export function heardBy({ status, timedOut, stderr, inputs }: Answer): string[] {
   expect({ status, timedOut }, stderr).toEqual({ status: 0, timedOut: false });
-  return (inputs.at(-1) ?? []).flatMap(({ content = [] }) => content.flatMap(({ text }) => text ?? []));
+  return (inputs.at(-1) ?? []).flatMap(({ content }) => (content ?? []).flatMap(({ text }) => text ?? []));
 }
 
 /** Asserts that every byte of the rollout belongs to a record and that ordinals go from 0 on without a gap; gives the types. */
@@ -112,6 +127,18 @@ export async function readThrough(path: string): Promise<{ ordinals: number[]; d
   const ordinals: number[] = [];
   for await (const record of readRollout(path, { onDamage: ({ kind, ordinal }) => damage.push(`${kind} ${ordinal}`) })) ordinals.push(record.ordinal);
   return { ordinals, damage };
+}
+
+/** The texts of all messages in the effective view of a thread, as a model would get them. */
+export async function messagesIn({ directory }: Home, id: string): Promise<string[]> {
+  const sidecar = await openTestSidecar({ directory });
+  const texts: string[] = [];
+  for await (const { type, payload } of sidecar.readThread(id, { onDamage: ({ kind, ordinal }) => { throw new Error(`${kind} ${ordinal}`); } })) {
+    const { type: kind, content = [] } = payload as { type?: string; content?: { text?: string }[] };
+    if (type === 'response_item' && kind === 'message') texts.push(...content.flatMap(({ text }) => text ?? []));
+  }
+  await sidecar.close();
+  return texts;
 }
 
 /** Resumes the thread with the library, appends, closes; gives the ordinals that the items got, and what was found at the end. */
