@@ -1,12 +1,9 @@
 /** Forks of codex's and of ours, each gone on with by the other, of threads in every form. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { rolloutPath } from '../../src/rollout/rollout-path.js';
 import { linesOf, openTestSidecar, upTo } from '../support/sidecars.js';
-import { codexHome, forkTurn, heardBy, message, messagesIn, metaFor, readThrough, resumeHere, resumeTurn, rolloutsOf, startTurn, type Home } from './run.js';
+import { codexHome, forkTurn, heardBy, message, messagesIn, metaFor, OLD_ID, oldThread, readThrough, resumeHere, resumeTurn, rolloutsOf, startTurn, type Home } from './run.js';
 
-const OLD_ID = '019e1625-789d-76c0-80ab-3724b5ddb799';
 const OURS = ['one', 'two', 'three'];
 
 /** A thread of ours with three messages. */
@@ -35,18 +32,6 @@ async function forkThere(home: Home, id: string, prompt = 'in their fork'): Prom
   if (fork === undefined || others.length > 0) throw new Error(`${others.length} rollouts too many, or none`);
   return { id: fork, heard };
 }
-
-function stored({ directory }: Home, lines: { type: string; payload: object }[]): string {
-  const path = rolloutPath(directory, OLD_ID);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, lines.map((line) => `${JSON.stringify({ timestamp: '2026-05-11T08:27:17.490Z', ...line })}\n`).join(''));
-  return path;
-}
-
-const oldThread = (home: Home): string => stored(home, [
-  { type: 'session_meta', payload: { id: OLD_ID, timestamp: '2026-05-11T08:26:55.042Z', ...metaFor(home) } },
-  message('user', 'old question'), { type: 'event_msg', payload: { type: 'user_message', message: 'old question' } }, message('assistant', 'old answer'),
-]);
 
 /** Instructions aside. */
 const spoken = (heard: string[]): string[] => heard.slice(1);
@@ -92,7 +77,7 @@ describe('a fork by codex', () => {
     const home = codexHome(context);
     const before = readFileSync(oldThread(home));
     const { id, heard } = await forkThere(home, OLD_ID);
-    expect(spoken(heard)).toEqual(['old question', 'old answer', ABORTED, 'in their fork']);
+    expect(spoken(heard)).toEqual(['the question', 'the answer', ABORTED, 'in their fork']);
     expect(await messagesIn(home, id)).toEqual([...spoken(heard), 'answer 1']);
     const path = rolloutsOf(home).get(id) ?? '';
     const { ordinals, damage } = await readThrough(path);
@@ -146,7 +131,7 @@ describe('a fork by us', () => {
     expect(stderr).toContain('source rollout is not paginated');
     expect(readFileSync(path)).toEqual(before);
     expect(await resumeHere(home, fork, 'ours in it')).toEqual({ ordinals: [6], tornBytes: 0 });
-    expect(await messagesIn(home, fork)).toEqual(['old question', 'old answer', 'in our fork', 'ours in it']);
+    expect(await messagesIn(home, fork)).toEqual(['the question', 'the answer', 'in our fork', 'ours in it']);
   });
 });
 

@@ -1,14 +1,11 @@
 /** One thread, resumed by codex and by us in turns, five times each: in our form, in codex's, and in its old one. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { rolloutPath } from '../../src/rollout/rollout-path.js';
 import { corpusFiles } from '../support/rollouts.js';
 import { linesOf, openTestSidecar, recordsOf, upTo } from '../support/sidecars.js';
-import { codexHome, heardBy, message, messagesIn, metaFor, resumeTurn, rolloutsOf, startTurn, type Home } from './run.js';
+import { codexHome, heardBy, message, messagesIn, metaFor, OLD_ID, oldThread, resumeTurn, rolloutsOf, startTurn, type Home } from './run.js';
 
 const ROUNDS = 5;
-const OLD_ID = '019e1625-789d-76c0-80ab-3724b5ddb799';
 
 /** A thread with a question and an answer; what is in it from then on belongs to the rounds. */
 interface Begun { readonly id: string; readonly path: string; readonly isNumbered: boolean }
@@ -29,24 +26,15 @@ async function begunByCodex(home: Home): Promise<Begun> {
 }
 
 function begunLongAgo(home: Home): Promise<Begun> {
-  const line = (type: string, payload: object): string => `${JSON.stringify({ timestamp: '2026-05-11T08:27:17.490Z', type, payload })}\n`;
-  return old(home, line('session_meta', { id: OLD_ID, timestamp: '2026-05-11T08:26:55.042Z', ...metaFor(home) })
-    + line('response_item', message('user', 'the question').payload) + line('event_msg', { type: 'user_message', message: 'the question' })
-    + line('response_item', message('assistant', 'the answer').payload));
+  return Promise.resolve({ id: OLD_ID, path: oldThread(home), isNumbered: false });
 }
 
 /** A real session of 384 records; only whose model it was is changed. */
 function begunBySomebody(home: Home): Promise<Begun> {
   const file = corpusFiles.find(({ path }) => path.includes(OLD_ID));
   if (file === undefined) throw new Error('no real rollouts beside the project');
-  return old(home, file.bytes.toString().replace('"model_provider":"openai"', '"model_provider":"scripted"'));
-}
-
-function old({ directory }: Home, text: string): Promise<Begun> {
-  const path = rolloutPath(directory, OLD_ID);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  return Promise.resolve({ id: OLD_ID, path, isNumbered: false });
+  const text = file.bytes.toString().replace('"model_provider":"openai"', '"model_provider":"scripted"');
+  return Promise.resolve({ id: OLD_ID, path: oldThread(home, text), isNumbered: false });
 }
 
 /** Ours in a round: a question and an answer, with what codex does not know between them. */

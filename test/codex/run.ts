@@ -1,11 +1,11 @@
 /** Turns of the codex binary in a home of their own, and what they left. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readRollout } from 'lastword';
 import { expect, inject, type TestContext } from 'vitest';
-import { parseRolloutPath } from '../../src/rollout/rollout-path.js';
+import { parseRolloutPath, rolloutPath } from '../../src/rollout/rollout-path.js';
 import { openTestSidecar, recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
 import { CODEX_VERSION, ISOLATED } from './install.js';
 import './setup.js';
@@ -56,6 +56,24 @@ export function codexHome({ skip }: TestContext): Home {
 /** The members of `meta` that a host gives whose threads codex is to resume. */
 export function metaFor({ folder }: Home): Record<string, string> {
   return { cwd: folder, originator: 'lastword_test', cli_version: CODEX_VERSION, source: 'exec', model_provider: 'scripted' };
+}
+
+export const OLD_ID = '019e1625-789d-76c0-80ab-3724b5ddb799';
+
+/** A thread from before codex numbered records, with a question and an answer, or with the text given. Returns its path. */
+export function oldThread(home: Home, text = oldText(home)): string {
+  const path = rolloutPath(home.directory, OLD_ID);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+function oldText(home: Home): string {
+  const lines = [
+    { type: 'session_meta', payload: { id: OLD_ID, timestamp: '2026-05-11T08:26:55.042Z', ...metaFor(home) } },
+    message('user', 'the question'), { type: 'event_msg', payload: { type: 'user_message', message: 'the question' } }, message('assistant', 'the answer'),
+  ];
+  return lines.map((line) => `${JSON.stringify({ timestamp: '2026-05-11T08:27:17.490Z', ...line })}\n`).join('');
 }
 
 export function message(role: 'user' | 'assistant', text: string): { type: string; payload: object } {
