@@ -139,7 +139,8 @@ async function closeComplaints(sidecar: Sidecar, expected: { threads: number; it
   }
 }
 
-function leftOf(sidecar: Sidecar): { live: string[]; open: number; descriptors: string[]; leases: string[] } {
+/** What a sidecar still has: threads, descriptors, leases. */
+export function leftOf(sidecar: Sidecar): { live: string[]; open: number; descriptors: string[]; leases: string[] } {
   const locks = join(sidecar.directory, 'locks');
   return {
     live: [...sidecar.liveThreads()].map(({ id }) => id),
@@ -150,7 +151,7 @@ function leftOf(sidecar: Sidecar): { live: string[]; open: number; descriptors: 
 }
 
 /** What this process has open; undefined where the system does not tell. */
-function openDescriptors(): string[] | undefined {
+export function openDescriptors(): string[] | undefined {
   const folder = '/proc/self/fd';
   if (!existsSync(folder)) return undefined;
   return readdirSync(folder).flatMap((name) => {
@@ -162,11 +163,12 @@ function openDescriptors(): string[] | undefined {
   });
 }
 
-function nameOf(error: unknown): string {
+export function nameOf(error: unknown): string {
   return error instanceof LastwordError ? error.code : String(error);
 }
 
-function compared(what: string, found: unknown, expected: unknown): string[] {
+/** Nothing where they are the same, else the difference in words. */
+export function compared(what: string, found: unknown, expected: unknown): string[] {
   const [foundText, expectedText] = [JSON.stringify(found), JSON.stringify(expected)];
   return foundText === expectedText ? [] : [`${what}: ${foundText}, and should be ${expectedText}`];
 }
