@@ -233,11 +233,22 @@ export interface SidecarCloseReceipt { threads: number; items: number; bytes: nu
 
 /** Options of readThread(), and but for `view` of readRollout(). */
 export interface ReadOptions {
-  /** 'raw': every record of this file. 'effective': forks resolved, rolled-back records left out. Default 'effective'. */
-  view?: 'raw' | 'effective' | undefined;
-  /** First ordinal. Default 0. */
+  /** First ordinal; with reverse, the lowest one returned. Default 0. */
   from?: number | undefined;
+  /** Records at most. */
   limit?: number | undefined;
+  /**
+   * Newest first, reading from the end of the file: the cost is that of what is read. Ends at the first ordinal below `from`.
+   * Not with follow.
+   */
+  reverse?: boolean | undefined;
+  /**
+   * 'raw': every record of this file. 'effective': forks resolved, rolled-back records left out. 'resume': effective, from the
+   * last `compacted` record with a `replacement_history` on, found from the end of the file. Default 'effective'.
+   */
+  view?: 'raw' | 'effective' | 'resume' | undefined;
+  /** Goes on with records as they are written; ends (returns) on abort, or when nobody holds the thread's lease any more. */
+  follow?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** A line that is no valid record, or an order that is not. Default: skipped. */
   onDamage?: ((damage: Damage) => void) | undefined;

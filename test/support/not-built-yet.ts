@@ -12,9 +12,9 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     ],
   },
   {
-    reason: 'Reading is forward, of one file; views, lists and the catalogue follow.',
+    reason: 'Lists, the catalogue and verification.',
     names: [
-      'Sidecar.getThread', 'Sidecar.listThreads', 'ReadOptions.reverse', 'ReadOptions.follow',
+      'Sidecar.getThread', 'Sidecar.listThreads',
       'ListOptions', 'ThreadSummary', 'ThreadPage', 'verifyRollout', 'verifyRollouts', 'VerifyReport',
     ],
   },

@@ -28,7 +28,7 @@ export type Options = All<[
   SameMembers<built.ResumeThreadOptions, contract.ResumeThreadOptions>,
   SameMembers<built.FlushOptions, contract.FlushOptions>,
   SameMembers<built.CloseOptions, contract.CloseOptions>,
-  SameMembers<built.ReadOptions, contract.ReadOptions, 'view'>,
+  SameMembers<built.ReadOptions, contract.ReadOptions>,
 ]>;
 
 export type Answers = All<[
