@@ -29,7 +29,7 @@ export class StoredThreads {
     assertId(id);
     // All that was accepted at the call, not when its turn comes.
     const accepted = this.#registry.get(id)?.accepted;
-    return this.#registry.inOrder(id, async () => this.#registry.create(create, await this.#forkPoint(id, through, accepted)));
+    return this.#registry.fork(id, create, () => this.#forkPoint(id, through, accepted));
   }
 
   async #forkPoint(id: ThreadId, through: number | undefined, accepted: number | undefined): Promise<ForkPoint> {

@@ -142,10 +142,12 @@ async function closeComplaints(sidecar: Sidecar, expected: { threads: number; it
 /** What a sidecar still has: threads, descriptors, leases. */
 export function leftOf(sidecar: Sidecar): { live: string[]; open: number; descriptors: string[]; leases: string[] } {
   const locks = join(sidecar.directory, 'locks');
+  // The heartbeat of all its leases is the sidecar's own, and open as long as it is.
+  const isHeartbeat = (path: string): boolean => sidecar.state === 'open' && path.startsWith(locks) && path.endsWith('.owner');
   return {
     live: [...sidecar.liveThreads()].map(({ id }) => id),
     open: sidecar.stats().files.open,
-    descriptors: (openDescriptors() ?? []).filter((path) => path.startsWith(sidecar.directory + sep)),
+    descriptors: (openDescriptors() ?? []).filter((path) => path.startsWith(sidecar.directory + sep) && !isHeartbeat(path)),
     leases: existsSync(locks) ? readdirSync(locks).filter((name) => name.endsWith('.lock')) : [],
   };
 }
