@@ -133,7 +133,7 @@ export class Registry {
     const { base, tornBytes, keptAt, meta } = await this.#open(thread, (place, deadlineMs) =>
       writer.call('resumeThread', deadlineMs, (control) => control.resumeThread({ threadId: id, path, ...place })));
     const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
-    if (recovery !== undefined) log.warn({ threadId: id, ...recovery }, 'the end of the rollout was torn: cut, and kept beside');
+    if (recovery !== undefined) log.warn({ threadId: id, ...recovery, nextOrdinal: base }, 'the end of the rollout was torn: cut, and kept beside');
     const { parent_thread_id: stated } = meta;
     const parentId = isThreadId(stated) && stated !== id ? stated : undefined;
     this.#enter(thread, { path, base, recovery, parentId, meta });
