@@ -35,6 +35,7 @@ export function checkPath(path: unknown): asserts path is string {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) refuse('path', path, 'the path of a file');
 }
 
-function refuse(option: string, value: unknown, allowed: string): never {
+/** @throws LASTWORD_INVALID_OPTION */
+export function refuse(option: string, value: unknown, allowed: string): never {
   throw new LastwordError('LASTWORD_INVALID_OPTION', `${option} must be ${allowed}`, { option, value });
 }

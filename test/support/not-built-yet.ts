@@ -12,10 +12,10 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     ],
   },
   {
-    reason: 'Lists, the catalogue and verification.',
+    reason: 'Lists and the catalogue.',
     names: [
       'Sidecar.getThread', 'Sidecar.listThreads',
-      'ListOptions', 'ThreadSummary', 'ThreadPage', 'verifyRollout', 'verifyRollouts', 'VerifyReport',
+      'ListOptions', 'ThreadSummary', 'ThreadPage',
     ],
   },
   {
