@@ -1,4 +1,4 @@
-/** The field reports that docs/design.md begins with, sentence by sentence. Their races are in `reports-races`. */
+/** What users of agent hosts reported (openai/codex#16300, #22055 and their kin), sentence by sentence. Their races are in `reports-races`. */
 import { LATE, type Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
 import { AGENT_STEPS, closeTrace, HOST_STEPS, WRITER_STEPS } from '../support/close-trace.js';
