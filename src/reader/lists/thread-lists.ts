@@ -2,7 +2,7 @@ import { isThreadId } from '../../rollout/thread-id.js';
 import { invalidOption } from '../../options.js';
 import type { FilePool } from '../../pool/file-pool.js';
 import type { ListOptions, ThreadId, ThreadPage, ThreadSummary } from '../../types.js';
-import { leaseHolder, leasePath } from '../lease-holder.js';
+import { codexHolder, leaseHolder, leasePath } from '../lease-holder.js';
 import { Locator } from '../locate.js';
 import { encodeCursor, type Position } from './order.js';
 import { Place } from './place.js';
@@ -121,7 +121,10 @@ export class ThreadLists {
 
   async #ownerOf(id: ThreadId): Promise<ThreadSummary['owner']> {
     if (this.#host.isOpenHere(id)) return 'self';
-    const { owner } = await leaseHolder(leasePath(this.#host.directory, id)) ?? {};
+    const { directory } = this.#host;
+    const holder = await leaseHolder(leasePath(directory, id));
+    if (holder === undefined) return codexHolder(directory, id);
+    const { owner } = holder;
     if (owner === undefined) return undefined;
     return owner.instance === this.#host.instance ? 'self' : { pid: owner.pid, host: owner.host };
   }
