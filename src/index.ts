@@ -1,5 +1,6 @@
 export { openSidecar } from './open-sidecar.js';
 export { readRollout } from './reader/read.js';
+export { verifyRollout, verifyRollouts } from './reader/verify.js';
 export { LastwordError } from './errors.js';
 export type { LastwordErrorCode, LastwordErrorContext } from './errors.js';
 export type { SidecarOptions } from './options.js';
@@ -7,5 +8,5 @@ export { LATE } from './types.js';
 export type {
   CloseOptions, CreateThreadOptions, Damage, Durability, FlushOptions, ForkThreadOptions, Histogram, LiveThread, PublishOptions, ReadOptions, Receipt, ResumeThreadOptions,
   RolloutItem, RolloutRecord, Sidecar, SidecarCloseReceipt, SidecarEvents, SidecarState, SidecarStats, Thread, ThreadCloseReceipt, ThreadId,
-  ThreadState,
+  ThreadState, VerifyOptions, VerifyReport,
 } from './types.js';

@@ -5,8 +5,9 @@ import type { Registry } from './lifecycle/registry.js';
 import type { StoredThreads } from './lifecycle/stored-threads.js';
 import type { Log } from './log.js';
 import { checkFork, checkResume, type ResolvedOptions } from './options.js';
-import { readHistory } from './reader/read-thread.js';
-import { checkView } from './reader/read.js';
+import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
+import { openThread } from './reader/read-thread.js';
+import { recordsOf, type RecordStream } from './reader/record-stream.js';
 import type { RolloutThread } from './thread.js';
 import {
   LATE, type CreateThreadOptions, type ForkThreadOptions, type LiveThread, type ReadOptions, type ResumeThreadOptions, type RolloutItem,
@@ -68,13 +69,14 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
     await thread.flush();
   }
 
-  async* readThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ReadOptions = {}): AsyncGenerator<RolloutRecord<I>, void, undefined> {
-    const view = checkView(options);
-    const live = this.registry.get(id);
-    if (live !== undefined && live.state !== 'failed') await live.flush({ durability: 'written', signal: options.signal });
-    const records = readHistory(this.options.directory, id, view, options);
+  readThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ReadOptions = {}): AsyncGenerator<RolloutRecord<I>, void, undefined> {
+    const open = async (checked: CheckedReadOptions): Promise<RecordStream> => {
+      const live = this.registry.get(id);
+      if (live !== undefined && live.state !== 'failed') await live.flush({ durability: 'written', signal: checked.signal });
+      return openThread(this.options.directory, id, checked);
+    };
     // What items a thread has is the host's knowledge.
-    for await (const record of records) yield record as RolloutRecord<I>;
+    return recordsOf(() => checkReadOptions(options), open) as AsyncGenerator<RolloutRecord<I>, void, undefined>;
   }
 
   liveThread(id: ThreadId): Thread | undefined {

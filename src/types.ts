@@ -1,6 +1,9 @@
 /** The public shapes. Names and semantics are the contract's; what is not here yet is not built yet. */
 import type { EventEmitter } from 'node:events';
 import type { LastwordError } from './errors.js';
+import type { ReadOptions } from './reading-types.js';
+
+export type { Damage, ReadOptions, VerifyOptions, VerifyReport } from './reading-types.js';
 
 /** Lower-case UUID. New ids are version 7, so that an id alone gives its file. */
 export type ThreadId = string;
@@ -231,34 +234,6 @@ export interface ThreadCloseReceipt extends Receipt {
 /** Since openSidecar. */
 export interface SidecarCloseReceipt { threads: number; items: number; bytes: number; late: number; forced: number; durationMs: number }
 
-/** Options of readThread(), and but for `view` of readRollout(). */
-export interface ReadOptions {
-  /** 'raw': every record of this file. 'effective': forks resolved, rolled-back records left out. Default 'effective'. */
-  view?: 'raw' | 'effective' | undefined;
-  /** First ordinal. Default 0. */
-  from?: number | undefined;
-  limit?: number | undefined;
-  signal?: AbortSignal | undefined;
-  /** A line that is no valid record, or an order that is not. Default: skipped. */
-  onDamage?: ((damage: Damage) => void) | undefined;
-}
-/**
- * What is wrong at a place of a file.
- * - `torn`: nothing whole follows, up to the end of the file; `ordinal` is the first that may be lost there.
- * - `malformed`, `checksum`, `too-long`: a line that is no record, with whole ones behind it. `ordinal` is given where
- *   the records around it leave no doubt.
- * - `gap`: records are missing before `offset`; `bytes` is 0 and `ordinal` the first one missing. Damaged lines that
- *   may have been the missing records are reported as themselves and not as a gap too.
- * - `duplicate`: the whole record at `offset` has an ordinal that is not above all before it. It is a record all the
- *   same.
- */
-export interface Damage {
-  kind: 'torn' | 'malformed' | 'too-long' | 'checksum' | 'gap' | 'duplicate';
-  offset: number;
-  bytes: number;
-  ordinal?: number | undefined;
-}
-
 /** Figures of a sidecar. */
 export interface SidecarStats {
   threads: { open: number; closing: number; closed: number };
@@ -275,4 +250,3 @@ export interface SidecarStats {
 }
 /** A distribution: count, quantiles, largest. */
 export interface Histogram { count: number; p50: number; p99: number; max: number }
-

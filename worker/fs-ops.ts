@@ -41,6 +41,10 @@ function unlessAbsent<T>(look: () => T): T | undefined {
   }
 }
 
+function assertFile(stats: fs.Stats): void {
+  if (!stats.isFile()) throw Object.assign(new Error('ENODEV: no regular file, fstat'), { code: 'ENODEV', syscall: 'fstat' });
+}
+
 export const nodeFsOps: FsOps = {
   createFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE),
   // O_NONBLOCK: a FIFO in the file's place must not hang the writer.
@@ -50,7 +54,7 @@ export const nodeFsOps: FsOps = {
   size: (descriptor) => {
     const stats = fs.fstatSync(descriptor);
     const { nlink, size } = stats;
-    if (!stats.isFile()) throw Object.assign(new Error('ENODEV: no regular file, fstat'), { code: 'ENODEV', syscall: 'fstat' });
+    assertFile(stats);
     // Nobody would ever read what is written to it.
     if (nlink === 0) throw Object.assign(new Error('ENOENT: the file was deleted while it was open, fstat'), { code: 'ENOENT', syscall: 'fstat' });
     return size;
@@ -63,6 +67,7 @@ export const nodeFsOps: FsOps = {
   readText: (path, bytesMax) => unlessAbsent(() => {
     const descriptor = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
+      assertFile(fs.fstatSync(descriptor));
       const bytes = Buffer.alloc(bytesMax);
       return bytes.toString('utf8', 0, fs.readSync(descriptor, bytes, 0, bytesMax, 0));
     } finally {

@@ -19,7 +19,7 @@ export interface FsOps {
   unlink(path: string): void;
   /** Takes bytes from a place of the file; may take fewer, none at its end. */
   read(descriptor: number, bytes: Uint8Array, offset: number, length: number, position: number): number;
-  /** A small file, at most `bytesMax` of it; undefined when there is none. A link is not followed. */
+  /** A small file, at most `bytesMax` of it; undefined when there is none. Throws for what is no regular file; a link is not followed. */
   readText(path: string, bytesMax: number): string | undefined;
   /** When the file was last changed, ms since the epoch; undefined when there is none. */
   modifiedMs(path: string): number | undefined;
@@ -59,13 +59,13 @@ export interface ProcessIdentity {
   readonly start: string;
   /** Of the machine. */
   readonly boot: string;
+  /** In which the number counts: containers have their own. */
+  readonly namespace: string;
   readonly host: string;
 }
 
 export interface Processes {
   self(): ProcessIdentity;
-  /** Of this machine, since it was booted. */
+  /** Of this machine since it was booted, and of the same namespace. A process that is stopped is alive. */
   isAlive(process: Pick<ProcessIdentity, 'pid' | 'start'>): boolean;
-  /** When the machine was booted, ms since the epoch, roughly. */
-  bootedMs(): number;
 }

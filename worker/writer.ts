@@ -123,8 +123,7 @@ export class Writer {
   #writeGroup(ring: WriterRing, file: RolloutFile, group: number): void {
     const { files, fs, leases } = this.#parts;
     const { memory } = ring.consumer;
-    // Released when the process began to end: what comes still later needs it again.
-    leases.hold(file.threadId);
+    leases.keep(file.threadId);
     const output = new GroupOutput(this.#parts, memory, file, files.descriptorOf(file));
     file.assertUntouched(fs, output.descriptor);
     const groups = this.#groups;

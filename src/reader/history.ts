@@ -1,10 +1,11 @@
 /** What a thread's history is: its own rollout, and those that it refers to. */
 import { LastwordError } from '../errors.js';
-import { RolloutScanner } from '../rollout/scan.js';
 import type { ThreadId } from '../types.js';
 import { isOrdinal, type Ordinal } from '../units.js';
+import { BackwardStream } from './backward-stream.js';
 import { readHead, type Head } from './heads.js';
 import { locateRollout } from './locate.js';
+import { ForwardStream } from './record-stream.js';
 import { openRollout } from './rollout-source.js';
 
 /** Part of a history: the records of one rollout below `end`. */
@@ -14,6 +15,8 @@ export interface Segment {
   /** Ordinal of its header. */
   readonly start: number;
   readonly end: number;
+  /** Where the record before `end` ends in the file, as the header of the fork has it. */
+  readonly endOffset: number | undefined;
 }
 
 /** Deeper chains of forks are no accident. */
@@ -26,14 +29,16 @@ const SEGMENTS_MAX = 1000;
 export async function historyOf(directory: string, id: ThreadId): Promise<Segment[]> {
   const segments: Segment[] = [];
   let end = Infinity;
+  let endOffset: number | undefined;
   for (let next: ThreadId | undefined = id; next !== undefined;) {
     const head: Head = await headOf(directory, next);
     if (segments.length === SEGMENTS_MAX || segments.some(({ threadId }) => threadId === next)) {
       throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', `the bases of thread ${id} never end`, { threadId: id, path: head.path });
     }
-    segments.unshift({ threadId: next, path: head.path, start: head.ordinal, end });
+    segments.unshift({ threadId: next, path: head.path, start: head.ordinal, end, endOffset });
     const base = baseOf(head);
     next = base?.threadId;
+    endOffset = base !== undefined && base.end <= end ? base.endOffset : undefined;
     end = Math.min(end, base?.end ?? Infinity);
   }
   return segments;
@@ -48,30 +53,27 @@ async function headOf(directory: string, id: ThreadId): Promise<Head> {
 }
 
 /** The thread whose records come before those of this one, and the first ordinal that does not. */
-export function baseOf({ payload }: Pick<Head, 'payload'>): { threadId: ThreadId; end: number } | undefined {
-  const base = payload['history_base'] as { thread_id?: unknown; end_ordinal_exclusive?: unknown } | undefined | null;
+export function baseOf({ payload }: Pick<Head, 'payload'>): { threadId: ThreadId; end: number; endOffset: number | undefined } | undefined {
+  const base = payload['history_base'] as { thread_id?: unknown; end_ordinal_exclusive?: unknown; end_byte_offset?: unknown } | undefined | null;
   if (typeof base !== 'object' || base === null) return undefined;
-  const { thread_id: threadId, end_ordinal_exclusive: end } = base;
-  return typeof threadId === 'string' && isOrdinal(end) ? { threadId, end } : undefined;
+  const { thread_id: threadId, end_ordinal_exclusive: end, end_byte_offset: endOffset } = base;
+  if (typeof threadId !== 'string' || !isOrdinal(end)) return undefined;
+  return { threadId, end, endOffset: Number.isSafeInteger(endOffset) ? endOffset as number : undefined };
 }
 
 /** The last record of a rollout, or the one asked for: its ordinal, and where its line ends. Undefined when it is not there. */
 export async function findRecord(path: string, ordinal: number | undefined): Promise<{ ordinal: number; endOffset: number } | undefined> {
   const file = await openRollout(path);
+  const stream = ordinal === undefined ? new BackwardStream(file, (await file.stat()).size, {}) : new ForwardStream(file, { from: ordinal as Ordinal });
   try {
-    const scanner = new RolloutScanner(ordinal === undefined ? {} : { from: ordinal as Ordinal });
-    let last: { ordinal: number; endOffset: number } | undefined;
-    for (let isEnd = false; !isEnd;) {
-      const chunk = await file.next();
-      isEnd = chunk === undefined;
-      if (chunk !== undefined) scanner.feed(chunk);
-      for (let found = isEnd ? scanner.end() : scanner.next(); found !== undefined; found = scanner.next()) {
-        last = { ordinal: found.record.ordinal, endOffset: found.offset + found.bytes };
-        if (ordinal !== undefined) return last.ordinal === ordinal ? last : undefined;
-      }
+    while (await stream.fill()) {
+      const taken = stream.take();
+      if (taken === undefined) continue;
+      const { record, offset, bytes } = taken;
+      return ordinal === undefined || record.ordinal === ordinal ? { ordinal: record.ordinal, endOffset: offset + bytes } : undefined;
     }
-    return last;
+    return undefined;
   } finally {
-    await file.close();
+    await stream.close();
   }
 }

@@ -9,44 +9,60 @@ const ABSENT = ['ENOENT', 'ENOTDIR'];
 /** And those that say that it is something other than a file. */
 const NOT_A_FILE = ['EISDIR', 'ENXIO', 'ENODEV'];
 
-/** The bytes of a file from its start, in two buffers: one is read into while the other is parsed. */
+/** The bytes of a file from `start` to `end`, in two buffers: one is read into while the other is parsed. */
 export class RolloutSource {
   readonly #file: FileHandle;
-  #reading: Promise<Buffer<ArrayBuffer>>;
-  #spare: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  readonly #buffers: (Buffer<ArrayBuffer> | undefined)[] = [];
+  /** The buffer that is read into next. */
+  #turn = 0;
+  #position: number;
+  #end: number;
+  #reading: Promise<Buffer> | undefined;
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, start = 0, end = Infinity) {
     this.#file = file;
-    this.#reading = this.#read(Buffer.allocUnsafeSlow(CHUNK_BYTES));
+    this.#position = start;
+    this.#end = end;
+    this.#reading = this.#read();
   }
 
-  /** The next bytes, or undefined at the end of the file. They are valid until the next call. */
+  /** The next bytes, or undefined at the end; then it may be asked again, in case the file grows. They are valid until the next call. */
   async next(): Promise<Buffer | undefined> {
-    const chunk = await this.#reading;
+    const chunk = await (this.#reading ?? this.#read());
+    this.#reading = undefined;
     if (chunk.length === 0) return undefined;
-    this.#reading = this.#read(this.#spare);
-    this.#spare = Buffer.from(chunk.buffer);
+    this.#position += chunk.length;
+    this.#turn = 1 - this.#turn;
+    this.#reading = this.#read();
     return chunk;
   }
 
-  /** Waits for the read under way, as FileHandle.close() does. */
-  async close(): Promise<void> {
-    await this.#file.close();
+  /** What comes next begins at `start`, and is read after this call. */
+  async seek(start: number, end = Infinity): Promise<void> {
+    await this.#reading;
+    this.#position = start;
+    this.#end = end;
+    this.#reading = this.#read();
   }
 
-  #read(into: Buffer<ArrayBuffer>): Promise<Buffer<ArrayBuffer>> {
-    const reading = this.#file.read(into, 0, into.length, null).then(({ bytesRead }) => into.subarray(0, bytesRead));
+  #read(): Promise<Buffer> {
+    const into = (this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(CHUNK_BYTES));
+    const length = Math.min(into.length, this.#end - this.#position);
+    const reading = length <= 0
+      ? Promise.resolve(into.subarray(0, 0))
+      : this.#file.read(into, 0, length, this.#position).then(({ bytesRead }) => into.subarray(0, bytesRead));
     reading.catch(() => undefined); // next() rejects with it; a reader that leaves early never asks
     return reading;
   }
 }
 
 /**
- * Opens a rollout for reading; a FIFO without a writer is refused and not waited for, hence O_NONBLOCK.
+ * Opens a rollout for reading; a FIFO without a writer is refused and not waited for, hence O_NONBLOCK. Closing waits
+ * for the reads under way.
  * @throws LASTWORD_THREAD_NOT_FOUND (no such file), LASTWORD_ROLLOUT_CORRUPT (no regular file), other system errors as
  * they are
  */
-export async function openRollout(path: string): Promise<RolloutSource> {
+export async function openRollout(path: string): Promise<FileHandle> {
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -61,7 +77,7 @@ export async function openRollout(path: string): Promise<RolloutSource> {
   try {
     const stats = await file.stat();
     if (!stats.isFile()) throw notRegular(path);
-    return new RolloutSource(file);
+    return file;
   } catch (error) {
     await file.close();
     throw error;

@@ -57,6 +57,17 @@ export class LineSplitter {
     return this.#carriedBytes === 0 ? undefined : this.#take(this.#next, 0);
   }
 
+  /** Forgets the line that was begun; what is fed next begins at its start, which is returned. */
+  rewind(): FileOffset {
+    const start = fileOffset(this.#chunkOffset + this.#next - this.#carriedBytes);
+    this.#chunk = Buffer.alloc(0);
+    this.#chunkOffset = start;
+    this.#next = 0;
+    this.#carried = [];
+    this.#carriedBytes = 0;
+    return start;
+  }
+
   #take(end: number, terminatorBytes: 0 | 1): Line {
     const own = this.#chunk.subarray(this.#next, end);
     const bytes = this.#carriedBytes + own.length;

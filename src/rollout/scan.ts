@@ -1,4 +1,4 @@
-import { ordinal as ordinalOf, type FileOffset, type Ordinal } from '../units.js';
+import { fileOffset, ordinal as ordinalOf, type FileOffset, type Ordinal } from '../units.js';
 import { decodeLine, readHeadOrdinal, verifyChecksum, type DecodedLine } from './envelope.js';
 import type { Damage, RolloutRecord } from '../types.js';
 import { LineSplitter, type Line } from './lines.js';
@@ -9,9 +9,15 @@ export interface ScannedRecord {
   readonly offset: FileOffset;
   /** With its line end. */
   readonly bytes: number;
+  /** False where the line has no ordinal, and the reader counted. */
+  readonly isNumbered: boolean;
 }
 
 export interface ScanOptions {
+  /** Where what is fed begins in the file: at the start of a line. */
+  startOffset?: number | undefined;
+  /** The number after the highest of the records before `startOffset`, as far as that is known. */
+  base?: Ordinal | undefined;
   /** Records below it are checked and counted, and where their checksum allows it not decoded. */
   from?: Ordinal | undefined;
   onDamage?: ((damage: Damage) => void) | undefined;
@@ -44,10 +50,16 @@ export class RolloutScanner {
   /** Damaged lines since the last whole record. */
   #held: Damage[] = [];
   #heldLines = 0;
-  #endOffset = 0;
+  #endOffset: number;
+  #wholeEnd: number;
+  #records = 0;
+  #checked = 0;
 
-  constructor({ from, onDamage, lineBytesMax }: ScanOptions = {}) {
-    this.#lines = new LineSplitter(lineBytesMax ?? LINE_BYTES_MAX);
+  constructor({ startOffset = 0, base, from, onDamage, lineBytesMax }: ScanOptions = {}) {
+    this.#lines = new LineSplitter(lineBytesMax ?? LINE_BYTES_MAX, fileOffset(startOffset));
+    this.#endOffset = startOffset;
+    this.#wholeEnd = startOffset;
+    this.#ordinalNext = base;
     this.#from = from ?? 0;
     this.#onDamage = onDamage ?? (() => undefined);
   }
@@ -57,9 +69,29 @@ export class RolloutScanner {
     return this.#ordinalNext;
   }
 
+  /** Where the last whole record ends: a scan that begins there, with `ordinalNext` as its base, goes on as this one. */
+  get wholeEnd(): number {
+    return this.#wholeEnd;
+  }
+
+  /** Whole records so far, those below `from` too. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Those of them whose checksum was there and right. */
+  get checked(): number {
+    return this.#checked;
+  }
+
   /** Call once next() has returned undefined. The chunk is the scanner's until it does so again. */
   feed(chunk: Buffer): void {
     this.#lines.feed(chunk);
+  }
+
+  /** Call once next() has returned undefined: forgets the line that was begun. What is fed next begins at its start, which is returned. */
+  rewind(): FileOffset {
+    return this.#lines.rewind();
   }
 
   /** The next whole record from `from` on, or undefined when more bytes are needed. */
@@ -92,13 +124,13 @@ export class RolloutScanner {
     const verdict = verifyChecksum(content);
     if (verdict === 'right' && this.#passesOver(content, offset, bytes)) return undefined;
     const record = verdict === 'wrong' ? undefined : decodeLine(content);
-    if (record !== undefined) return this.#accept(record, offset, bytes);
+    if (record !== undefined) return this.#accept(record, offset, bytes, verdict === 'right');
     if (isBlank(content)) return undefined;
 
     const glued = findGlued(content);
     if (glued === undefined) return this.#hold(verdict === 'wrong' ? 'checksum' : 'malformed', offset, bytes);
     this.#hold('malformed', offset, glued.start);
-    return this.#accept(glued.record, offset + glued.start, bytes - glued.start);
+    return this.#accept(glued.record, offset + glued.start, bytes - glued.start, glued.isChecked);
   }
 
   /** True for a checked record below `from`, which is counted without being decoded. */
@@ -106,19 +138,23 @@ export class RolloutScanner {
     if (this.#from === 0 || this.#ordinalNext === undefined) return false;
     const ordinal = readHeadOrdinal(content);
     if (ordinal === undefined || ordinal >= this.#from) return false;
-    this.#place(ordinal, false, offset, bytes);
+    this.#place(ordinal, false, offset, bytes, true);
     return true;
   }
 
-  #accept(decoded: DecodedLine, offset: number, bytes: number): ScannedRecord | undefined {
-    const ordinal = this.#place(decoded.ordinal, decoded.type === 'session_meta', offset, bytes);
+  #accept(decoded: DecodedLine, offset: number, bytes: number, isChecked: boolean): ScannedRecord | undefined {
+    const isNumbered = decoded.ordinal !== undefined;
+    const ordinal = this.#place(decoded.ordinal, decoded.type === 'session_meta', offset, bytes, isChecked);
     if (ordinal < this.#from) return undefined;
     decoded.ordinal = ordinal;
-    return { record: decoded as RolloutRecord, offset: offset as FileOffset, bytes };
+    return { record: decoded as RolloutRecord, offset: offset as FileOffset, bytes, isNumbered };
   }
 
   /** Gives the record its ordinal, and reports what its place in the order says of the lines before it. */
-  #place(stated: Ordinal | undefined, isHeader: boolean, offset: number, bytes: number): Ordinal {
+  #place(stated: Ordinal | undefined, isHeader: boolean, offset: number, bytes: number, isChecked: boolean): Ordinal {
+    this.#records += 1;
+    if (isChecked) this.#checked += 1;
+    this.#wholeEnd = offset + bytes;
     const isFirst = this.#ordinalNext === undefined;
     // A fork's header begins where its base ends, so a header says itself what comes first; everything else follows 0.
     const expected = this.#ordinalNext ?? (isHeader && this.#heldLines === 0 ? stated : undefined) ?? ordinalOf(0);
@@ -177,7 +213,7 @@ function countNuls(content: Buffer): number {
  * A whole record behind a fragment on the same line: a writer that did not cut back, or a run of NULs that a power cut
  * left. Taken only where there is no doubt, that is behind nothing but NULs, or with a right checksum of its own.
  */
-export function findGlued(content: Buffer): { record: DecodedLine; start: number } | undefined {
+export function findGlued(content: Buffer): { record: DecodedLine; start: number; isChecked: boolean } | undefined {
   let start = content.lastIndexOf(RECORD_START);
   const nuls = start > 0 ? countNuls(content) : 0;
   for (let tries = 0; start > 0 && tries < GLUED_TRIES_MAX; tries += 1) {
@@ -185,7 +221,7 @@ export function findGlued(content: Buffer): { record: DecodedLine; start: number
     const verdict = verifyChecksum(rest);
     const isCertain = verdict === 'right' || (verdict === 'absent' && start === nuls);
     const record = isCertain ? decodeLine(rest) : undefined;
-    if (record !== undefined) return { record, start };
+    if (record !== undefined) return { record, start, isChecked: verdict === 'right' };
     start = content.lastIndexOf(RECORD_START, start - 1);
   }
   return undefined;

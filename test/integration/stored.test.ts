@@ -37,7 +37,7 @@ describe('readThread', () => {
     await thread.close();
     expect(await viewOf(sidecar, thread.id, { from: 2, limit: 1 })).toEqual([1]);
     expect(await rejection(viewOf(sidecar, MISSING))).toMatchObject({ code: 'LASTWORD_THREAD_NOT_FOUND' });
-    for (const options of [{ view: 'all' }, { from: -1 }, { reverse: true }, { follow: true }]) {
+    for (const options of [{ view: 'all' }, { from: -1 }, { reverse: 1 }, { follow: true, reverse: true }]) {
       expect(await rejection(viewOf(sidecar, thread.id, options))).toMatchObject({ code: 'LASTWORD_INVALID_OPTION' });
     }
   });

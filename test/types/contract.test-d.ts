@@ -28,7 +28,7 @@ export type Options = All<[
   SameMembers<built.ResumeThreadOptions, contract.ResumeThreadOptions>,
   SameMembers<built.FlushOptions, contract.FlushOptions>,
   SameMembers<built.CloseOptions, contract.CloseOptions>,
-  SameMembers<built.ReadOptions, contract.ReadOptions, 'view'>,
+  SameMembers<built.ReadOptions, contract.ReadOptions>,
 ]>;
 
 export type Answers = All<[
@@ -36,6 +36,7 @@ export type Answers = All<[
   Same<built.ThreadCloseReceipt, contract.ThreadCloseReceipt>,
   Same<built.SidecarCloseReceipt, contract.SidecarCloseReceipt>,
   Same<built.Damage, contract.Damage>,
+  SameMembers<built.VerifyReport, contract.VerifyReport, 'unread'>,
   SameMembers<built.SidecarStats, contract.SidecarStats>,
   Same<built.Histogram, contract.Histogram>,
   SameMembers<built.SidecarEvents, contract.SidecarEvents, 'resumeFailed'>,

@@ -55,7 +55,7 @@ describe('readRollout', () => {
     expect(await readOrdinals(path, { from: 10 })).toEqual([]);
     expect(await readOrdinals(path, { from: 2 ** 40 })).toEqual([]);
     expect(await readOrdinals(path, { limit: 0 })).toEqual([]);
-    expect(await readOrdinals(path, { from: undefined, limit: undefined, reverse: false, follow: false } as Options)).toHaveLength(10);
+    expect(await readOrdinals(path, { from: undefined, limit: undefined, reverse: false, follow: false })).toHaveLength(10);
   });
 
   test('of an empty file yields nothing and reports nothing', async () => {
@@ -126,7 +126,7 @@ describe('what is no rollout', () => {
 describe('options', () => {
   test.each([
     ['from', { from: -1 }], ['from', { from: 1.5 }], ['from', { from: NaN }], ['limit', { limit: -1 }], ['limit', { limit: 0.5 }],
-    ['reverse', { reverse: true }], ['follow', { follow: true }], ['onDamage', { onDamage: 1 }], ['signal', { signal: {} }],
+    ['reverse', { reverse: 1 }], ['follow', { follow: 'yes' }], ['follow', { follow: true, reverse: true }], ['view', { view: 'whole' }], ['onDamage', { onDamage: 1 }], ['signal', { signal: {} }],
   ])('%s is refused, by name and before the file is looked for, as %j', async (option, options) => {
     const reading = readAll('/nowhere', options as Options);
     await expect(reading).rejects.toEqual(coded('LASTWORD_INVALID_OPTION', { option }));

@@ -6,31 +6,39 @@
  * again, so a claim that comes late finds another owner and lets go: it can never hit a live lease.
  */
 import { join } from 'node:path';
-import { LastwordError } from '../../src/errors.js';
-import type { FsOps, Processes, Rng } from '../seams.js';
-import { writeAll } from '../write-all.js';
-import { decodeOwner, encodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from './owner.js';
+import { isLastwordError, LastwordError } from '../../src/errors.js';
+import type { Processes } from '../seams.js';
+import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from './owner.js';
+import { HEARTBEAT_AGE_MAX_MS, instanceOf, OwnerFile, removeFile, type OwnerFileParts } from './owner-file.js';
 
 const FOLDER = 'locks';
-const OWNER_SUFFIX = '.owner';
 /** Others come and go between two looks; more often than this is no coincidence. */
 const TRIES_MAX = 16;
+/** What open() says of links, folders, sockets and devices. */
+const NOT_A_FILE = ['ELOOP', 'EISDIR', 'ENXIO', 'ENODEV'];
 
-export interface LeaseParts {
-  readonly fs: FsOps;
-  readonly rng: Rng;
+export interface LeaseParts extends OwnerFileParts {
   readonly processes: Processes;
 }
 
 /** One opening of a sidecar. */
 export type LeaseInstance = Pick<LeaseOwner, 'instance' | 'since'>;
 
+/** What stands at the name of a lease. Anybody may have put it there. */
+interface Found {
+  /** Undefined for what is no file: nobody of ours made it, so nobody of ours takes it away. */
+  readonly text: string | undefined;
+  /** Undefined where the text names none. */
+  readonly owner: LeaseOwner | undefined;
+}
+
 export class Leases {
   readonly #parts: LeaseParts;
   readonly #owner: LeaseOwner;
-  readonly #held = new Set<string>();
+  /** By thread: the term in which its lease was taken, or looked at last. */
+  readonly #held = new Map<string, number>();
   #folder = '';
-  #ownerPath: string | undefined;
+  #file: OwnerFile | undefined;
 
   constructor(parts: LeaseParts, { instance, since }: LeaseInstance) {
     this.#parts = parts;
@@ -43,30 +51,54 @@ export class Leases {
 
   /** Takes the lease unless it is held already. @throws LASTWORD_THREAD_BUSY (context.owner), system errors */
   hold(threadId: string): void {
-    if (this.#held.has(threadId)) return;
+    const { term } = this.#ownerFile;
+    if (this.#held.get(threadId) === term) return;
+    this.#held.delete(threadId);
     const lock = this.#lockOf(threadId);
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-      // What stands there may be a dead writer's of the same sidecar.
-      if (this.#tryLink(lock) || this.#read(lock)?.instance === this.#owner.instance || this.#supersede(lock, threadId)) {
-        this.#held.add(threadId);
+      // What stands there may be held since an earlier term, or by a dead writer of the same sidecar.
+      if (this.#tryLink(lock) || this.#find(lock)?.owner?.instance === this.#owner.instance || this.#supersede(lock, threadId)) {
+        this.#held.set(threadId, term);
         return;
       }
     }
-    throw busy(threadId, undefined);
+    throw busy(threadId, lock, undefined);
+  }
+
+  /**
+   * Before each batch: a lease that was let go of when the process began to end is taken again, and one that others may
+   * have taken, after a long stop of this process, is looked at.
+   * @throws LASTWORD_WRITE_FAILED (context.owner) when it is another's, system errors
+   */
+  keep(threadId: string): void {
+    try {
+      this.hold(threadId);
+    } catch (error) {
+      if (!isLastwordError(error) || error.code !== 'LASTWORD_THREAD_BUSY') throw error;
+      throw new LastwordError('LASTWORD_WRITE_FAILED', 'another owner has taken the thread over', error.context, { cause: error });
+    }
   }
 
   release(threadId: string): void {
     if (!this.#held.delete(threadId)) return;
     const lock = this.#lockOf(threadId);
     // One that somebody took away is not ours to remove.
-    if (this.#read(lock)?.instance === this.#owner.instance) this.#remove(lock);
+    if (this.#find(lock)?.owner?.instance === this.#owner.instance) removeFile(this.#parts.fs, lock);
   }
 
   /** Lets go of everything, as the last act of a sidecar. */
   releaseAll(): void {
-    for (const threadId of [...this.#held]) this.release(threadId);
-    if (this.#ownerPath !== undefined) this.#remove(this.#ownerPath);
-    this.#ownerPath = undefined;
+    for (const threadId of [...this.#held.keys()]) this.release(threadId);
+    this.#file?.remove();
+    this.#file = undefined;
+  }
+
+  get #ownerFile(): OwnerFile {
+    if (this.#file !== undefined) return this.#file;
+    this.#parts.fs.makeDirectory(this.#folder);
+    this.#file = new OwnerFile(this.#parts, this.#folder, this.#owner);
+    this.#sweep();
+    return this.#file;
   }
 
   #lockOf(threadId: string): string {
@@ -76,44 +108,29 @@ export class Leases {
   /** False when something stands there. */
   #tryLink(path: string): boolean {
     for (let tries = 0; ; tries += 1) {
-      const ownerPath = this.#ownerPath ?? this.#writeOwner();
+      const file = this.#ownerFile;
       try {
-        this.#parts.fs.link(ownerPath, path);
+        this.#parts.fs.link(file.path, path);
         return true;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EEXIST') return false;
-        // A file takes only so many links (65,000 on ext4), and somebody may have removed ours.
+        // A file takes only so many links, and somebody may have removed ours.
         if ((code !== 'EMLINK' && code !== 'ENOENT') || tries > 0) throw error;
-        if (code === 'EMLINK') this.#remove(ownerPath);
-        this.#ownerPath = undefined;
+        file.begin();
       }
     }
-  }
-
-  #writeOwner(): string {
-    const { fs, rng } = this.#parts;
-    fs.makeDirectory(this.#folder);
-    this.#sweep();
-    const path = join(this.#folder, `${this.#owner.instance}-${rng.uint32().toString(16)}${OWNER_SUFFIX}`);
-    const descriptor = fs.createFile(path);
-    try {
-      writeAll(fs, descriptor, encodeOwner(this.#owner));
-    } finally {
-      fs.close(descriptor);
-    }
-    this.#ownerPath = path;
-    return path;
   }
 
   /** Removes what dead sidecars left beside their leases. */
   #sweep(): void {
     const { fs } = this.#parts;
     for (const name of fs.readFolder(this.#folder)) {
-      if (!name.endsWith(OWNER_SUFFIX)) continue;
+      const instance = instanceOf(name);
+      if (instance === undefined || instance === this.#owner.instance) continue;
       const path = join(this.#folder, name);
-      const owner = this.#read(path);
-      if (owner !== undefined && !this.#isAlive(owner)) this.#remove(path);
+      const found = this.#find(path);
+      if (found !== undefined && !this.#isAlive(path, found)) removeFile(fs, path);
     }
   }
 
@@ -122,54 +139,47 @@ export class Leases {
    * @throws LASTWORD_THREAD_BUSY
    */
   #supersede(path: string, threadId: string): boolean {
-    const text = this.#readText(path);
-    if (text === undefined) return false;
-    const owner = decodeOwner(text);
-    if (owner === undefined ? !this.#isOlderThanBoot(path) : this.#isAlive(owner)) throw busy(threadId, owner);
-    const claim = `${path}.${owner?.instance ?? 'unreadable'}`;
+    const found = this.#find(path);
+    if (found === undefined) return false;
+    if (this.#isAlive(path, found)) throw busy(threadId, path, found.owner);
+    const claim = `${path}.${found.owner?.instance ?? 'unreadable'}`;
     // Whoever claimed it and died is superseded in the same way.
     if (!this.#tryLink(claim) && !this.#supersede(claim, threadId)) return false;
-    const isUnchanged = this.#readText(path) === text;
+    // An owner that was only stopped may have come back.
+    const now = this.#find(path);
+    const isUnchanged = now !== undefined && now.text === found.text && !this.#isAlive(path, now);
     if (isUnchanged) this.#parts.fs.rename(claim, path);
-    else this.#remove(claim);
+    else removeFile(this.#parts.fs, claim);
     if (isUnchanged) this.#sweep();
     return isUnchanged;
   }
 
-  #isAlive({ host, boot, ...process }: LeaseOwner): boolean {
+  /** Only the processes of this machine can be asked after; of all others the heartbeat tells. */
+  #isAlive(path: string, { text, owner }: Found): boolean {
+    if (text === undefined) return true;
     const self = this.#owner;
-    // Of another machine nothing is known: its owner must let go of it.
-    if (host !== self.host) return true;
-    return boot === self.boot && this.#parts.processes.isAlive(process);
-  }
-
-  /** Text that a power cut left unfinished: whoever wrote it did not survive. */
-  #isOlderThanBoot(path: string): boolean {
-    const modifiedMs = this.#parts.fs.modifiedMs(path);
-    return modifiedMs !== undefined && modifiedMs < this.#parts.processes.bootedMs();
-  }
-
-  /** Whether or not somebody else was faster. */
-  #remove(path: string): void {
-    try {
-      this.#parts.fs.unlink(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (owner?.host === self.host) {
+      if (owner.boot !== self.boot) return false;
+      if (owner.namespace === self.namespace) return this.#parts.processes.isAlive(owner);
     }
+    const ageMs = this.#ownerFile.ageOf(path);
+    return ageMs === undefined || ageMs <= HEARTBEAT_AGE_MAX_MS;
   }
 
-  #read(path: string): LeaseOwner | undefined {
-    const text = this.#readText(path);
-    return text === undefined ? undefined : decodeOwner(text);
-  }
-
-  #readText(path: string): string | undefined {
-    return this.#parts.fs.readText(path, OWNER_BYTES_MAX);
+  /** Undefined where nothing stands there. */
+  #find(path: string): Found | undefined {
+    try {
+      const text = this.#parts.fs.readText(path, OWNER_BYTES_MAX);
+      return text === undefined ? undefined : { text, owner: decodeOwner(text) };
+    } catch (error) {
+      if (NOT_A_FILE.includes((error as NodeJS.ErrnoException).code ?? '')) return { text: undefined, owner: undefined };
+      throw error;
+    }
   }
 }
 
-function busy(threadId: string, owner: LeaseOwner | undefined): LastwordError {
-  const by = owner === undefined ? 'an owner that cannot be told' : `process ${owner.pid} on ${owner.host}`;
-  const context = owner === undefined ? {} : { owner: { pid: owner.pid, host: owner.host, since: owner.since } };
-  return new LastwordError('LASTWORD_THREAD_BUSY', `thread ${threadId} is open in ${by}`, { threadId, ...context });
+function busy(threadId: string, path: string, owner: LeaseOwner | undefined): LastwordError {
+  if (owner === undefined) return new LastwordError('LASTWORD_THREAD_BUSY', `thread ${threadId} is open elsewhere: its lease does not say where`, { threadId, path });
+  const { pid, host, since } = owner;
+  return new LastwordError('LASTWORD_THREAD_BUSY', `thread ${threadId} is open in process ${pid} on ${host}`, { threadId, owner: { pid, host, since } });
 }

@@ -1,22 +1,36 @@
 /** Who this process is, and whether another one still lives. */
-import { readFileSync } from 'node:fs';
-import { hostname, uptime } from 'node:os';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { Processes } from '../seams.js';
 
-/** Where a process's state and start time stand behind its name, which may hold anything, in /proc/<pid>/stat. */
+/** Where they stand behind the process's name, which may hold anything, in /proc/<pid>/stat. */
 const STATE_FIELD = 0;
+const THREADS_FIELD = 17;
 const START_FIELD = 19;
+/** A zombie, and what is just being removed. */
+const DEAD_STATES = ['Z', 'X', 'x'];
 
-/** Undefined where there is no such process, or no /proc. */
-function readStat(pid: number | 'self'): { state: string; start: string } | undefined {
-  const text = readText(`/proc/${pid}/stat`);
-  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields === undefined ? undefined : { state: fields[STATE_FIELD] ?? '', start: fields[START_FIELD] ?? '' };
+export interface ProcessStat {
+  /** It can run no more, and write no more: a zombie may have threads that still do. */
+  readonly isDead: boolean;
+  readonly start: string;
 }
 
-function readText(path: string): string | undefined {
+export function parseStat(text: string): ProcessStat {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const isDead = DEAD_STATES.includes(fields[STATE_FIELD] ?? '') && Number(fields[THREADS_FIELD]) <= 1;
+  return { isDead, start: fields[START_FIELD] ?? '' };
+}
+
+/** Undefined where there is no such process, or no /proc. */
+function readStat(pid: number | 'self'): ProcessStat | undefined {
+  const text = unlessAbsent(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  return text === undefined ? undefined : parseStat(text);
+}
+
+function unlessAbsent(look: () => string): string | undefined {
   try {
-    return readFileSync(path, 'latin1').trim();
+    return look().trim();
   } catch {
     return undefined; // no such process, or no /proc: the caller goes by what it has
   }
@@ -33,13 +47,16 @@ function hasSignalled(pid: number): boolean {
 
 export const systemProcesses: Processes = {
   self: () => ({
-    pid: process.pid, start: readStat('self')?.start ?? '', boot: readText('/proc/sys/kernel/random/boot_id') ?? '', host: hostname(),
+    pid: process.pid,
+    start: readStat('self')?.start ?? '',
+    boot: unlessAbsent(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')) ?? '',
+    namespace: unlessAbsent(() => readlinkSync('/proc/self/ns/pid')) ?? '',
+    host: hostname(),
   }),
   isAlive: ({ pid, start }) => {
     if (!hasSignalled(pid)) return false;
     const stat = readStat(pid);
-    // A zombie holds nothing; another start time is another process under the same number.
-    return stat === undefined || (stat.state !== 'Z' && (start === '' || stat.start === start));
+    // Another start time is another process under the same number.
+    return stat === undefined || (!stat.isDead && (start === '' || stat.start === start));
   },
-  bootedMs: () => Date.now() - uptime() * 1000,
 };
