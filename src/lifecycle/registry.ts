@@ -59,15 +59,18 @@ export class Registry {
 
   /** One operation on a thread, behind those before it. */
   inOrder<T>(id: ThreadId, operation: () => Promise<T>): Promise<T> {
-    return this.#operations.run(id, operation);
+    return this.#operations.run([id], operation);
   }
 
-  /** `fork`: the history that the new thread goes on from. */
-  create(options: CreateThreadOptions, fork?: ForkPoint): Promise<RolloutThread> {
-    const id = threadIdOf(options);
-    const { parentId } = options;
-    if (parentId !== undefined && !isThreadId(parentId)) throw invalidOption('parentId', parentId, 'a lower-case UUID');
-    return this.#operations.run(id, () => this.#create(id, options, fork));
+  create(options: CreateThreadOptions): Promise<RolloutThread> {
+    const id = creatableId(options);
+    return this.#operations.run([id], () => this.#create(id, options, undefined));
+  }
+
+  /** A new thread that goes on from what `find` gives, when it is the source's turn too. */
+  fork(sourceId: ThreadId, options: CreateThreadOptions, find: () => Promise<ForkPoint>): Promise<RolloutThread> {
+    const id = creatableId(options);
+    return this.#operations.run([sourceId, id], async () => this.#create(id, options, await find()));
   }
 
   async #create(id: ThreadId, options: CreateThreadOptions, fork: ForkPoint | undefined): Promise<RolloutThread> {
@@ -106,7 +109,7 @@ export class Registry {
   /** @throws LASTWORD_INVALID_OPTION (id), the signal's reason; the rest as resumeThread() */
   resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
     if (!isThreadId(id)) throw invalidOption('id', id, 'a lower-case UUID');
-    return this.#operations.run(id, () => this.#resume(id, signal));
+    return this.#operations.run([id], () => this.#resume(id, signal));
   }
 
   async #resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
@@ -132,7 +135,7 @@ export class Registry {
     const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
     if (recovery !== undefined) log.warn({ threadId: id, ...recovery }, 'the end of the rollout was torn: cut, and kept beside');
     const { parent_thread_id: stated } = meta;
-    const parentId = isThreadId(stated) ? stated : undefined;
+    const parentId = isThreadId(stated) && stated !== id ? stated : undefined;
     this.#enter(thread, { path, base, recovery, parentId, meta });
     if (parentId !== undefined) await this.#join(thread, parentId);
     return thread;
@@ -213,6 +216,14 @@ export class Registry {
     this.#byId.set(thread.id, thread);
     return thread;
   }
+}
+
+/** @throws LASTWORD_INVALID_OPTION (id, parentId) */
+function creatableId(options: CreateThreadOptions): ThreadId {
+  const id = threadIdOf(options);
+  const { parentId } = options;
+  if (parentId !== undefined && !isThreadId(parentId)) throw invalidOption('parentId', parentId, 'a lower-case UUID');
+  return id;
 }
 
 function threadExists(threadId: ThreadId, path: string | undefined): LastwordError {

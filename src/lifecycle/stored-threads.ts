@@ -12,6 +12,8 @@ import type { ThreadHost } from '../thread-host.js';
 import type { ForkThreadOptions, ThreadId } from '../types.js';
 import type { Registry } from './registry.js';
 
+type Stored = Located & { readonly threadId: ThreadId };
+
 /** What is done to threads as they are stored: forked, archived, deleted, renamed. */
 export class StoredThreads {
   readonly #host: ThreadHost;
@@ -27,7 +29,7 @@ export class StoredThreads {
     assertId(id);
     // All that was accepted at the call, not when its turn comes.
     const accepted = this.#registry.get(id)?.accepted;
-    return this.#registry.inOrder(id, async () => this.#registry.create(create, await this.#forkPoint(id, through, accepted)));
+    return this.#registry.fork(id, create, () => this.#forkPoint(id, through, accepted));
   }
 
   async #forkPoint(id: ThreadId, through: number | undefined, accepted: number | undefined): Promise<ForkPoint> {
@@ -58,8 +60,8 @@ export class StoredThreads {
   }
 
   delete(id: ThreadId): Promise<void> {
-    return this.#inTree(id, async ({ threadId, path, doomed }) => {
-      await this.#unreferenced(threadId, doomed, async () => {
+    return this.#inTree(id, async ({ threadId, path }, tree) => {
+      await this.#unreferenced(threadId, tree, async () => {
         const { options, writer } = this.#host;
         await writer.call('deleteRollout', options.closeTimeoutMs, (control) => control.deleteRollout({ threadId, path }));
       });
@@ -67,28 +69,34 @@ export class StoredThreads {
   }
 
   /** The thread itself, which must succeed, then those below it, which are logged where they do not. */
-  async #inTree(id: ThreadId, act: (stored: Located & { threadId: ThreadId; doomed: ReadonlySet<ThreadId> }) => Promise<void>): Promise<void> {
+  async #inTree(id: ThreadId, act: (stored: Stored, tree: ReadonlySet<ThreadId>) => Promise<void>): Promise<void> {
     assertId(id);
     this.#host.assertOpen();
-    const { directory } = this.#host.options;
-    const one = (threadId: ThreadId, doomed: ReadonlySet<ThreadId>): Promise<void> => this.#registry.inOrder(threadId, async () => {
-      this.#host.assertOpen();
-      await this.#registry.released(threadId);
-      const stored = await locateRollout(directory, threadId);
-      if (stored === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId });
-      await act({ ...stored, threadId, doomed });
+    const tree = new Set([id]);
+    // In line from the call on: who else is in the tree is looked up when it is its turn.
+    await this.#registry.inOrder(id, async () => {
+      const root = await this.#released(id);
+      for (const threadId of await this.#descendantsOf(id)) tree.add(threadId);
+      await act(root, tree);
     });
-    const below = await this.#descendantsOf(id);
-    const tree = new Set([id, ...below]);
-    await one(id, tree);
-    for (const threadId of below) {
+    for (const threadId of tree) {
+      if (threadId === id) continue;
       try {
-        await one(threadId, tree);
+        await this.#registry.inOrder(threadId, async () => act(await this.#released(threadId), tree));
       } catch (error) {
         if (!isLastwordError(error)) throw error;
         this.#host.log.warn({ threadId, rootId: id, code: error.code }, 'a descendant was left as it is');
       }
     }
+  }
+
+  /** A thread that nobody has open here, once its close is over. @throws LASTWORD_THREAD_BUSY, LASTWORD_THREAD_NOT_FOUND */
+  async #released(threadId: ThreadId): Promise<Stored> {
+    this.#host.assertOpen();
+    await this.#registry.released(threadId);
+    const located = await locateRollout(this.#host.options.directory, threadId);
+    if (located === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId });
+    return { ...located, threadId };
   }
 
   /** Edges are in the headers. A child is made after its parent, so older names need no look. */

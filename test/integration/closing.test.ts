@@ -200,6 +200,22 @@ describe('close', () => {
     expect(await thread.flush()).toBe(await first);
   });
 
+  test('out of a listener of the signal, also a child\'s: the same promise, and one close', async () => {
+    const sidecar = await openTestSidecar();
+    const [root, next] = [await sidecar.createThread(), await sidecar.createThread()];
+    const child = await sidecar.createThread({ parentId: root.id });
+    const receipts: ThreadCloseReceipt[] = [];
+    sidecar.on('threadClosed', (receipt) => { receipts.push(receipt); });
+    const inside: Promise<unknown>[] = [];
+    for (const thread of [root, child]) thread.signal.addEventListener('abort', () => { inside.push(thread.close(), root.close()); });
+    const closing = root.close();
+    expect(inside.map((promise) => promise === closing)).toEqual([true, true, false, true]);
+    expect(inside[2]).toBe(child.close());
+    await closing;
+    expect(receipts.map(({ threadId }) => threadId)).toEqual([child.id, root.id]);
+    expect(next.append(numbered(0))).toBe(1);
+  });
+
   test('a slow disk: bounded by the deadline; called again it ends, and nothing is lost', async () => {
     const writerUrl = mutantWriter({
       file: 'worker/fs-ops.js', find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
