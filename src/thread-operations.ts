@@ -1,6 +1,6 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
-import { isLastwordError, LastwordError } from './errors.js';
+import { isLastwordError, type LastwordError } from './errors.js';
 import type { Registry } from './lifecycle/registry.js';
 import type { StoredThreads } from './lifecycle/stored-threads.js';
 import type { Log } from './log.js';
@@ -9,9 +9,8 @@ import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
 import { openThread } from './reader/read-thread.js';
 import { recordsOf, type RecordStream } from './reader/record-stream.js';
 import type { RolloutThread } from './thread.js';
-import {
-  LATE, type CreateThreadOptions, type ForkThreadOptions, type LiveThread, type ReadOptions, type ResumeThreadOptions, type RolloutItem,
-  type RolloutRecord, type SidecarEvents, type Thread, type ThreadId,
+import type {
+  CreateThreadOptions, ForkThreadOptions, LiveThread, ReadOptions, ResumeThreadOptions, RolloutItem, RolloutRecord, SidecarEvents, Thread, ThreadId,
 } from './types.js';
 
 type EventMap = { [E in keyof SidecarEvents]: [SidecarEvents[E]] };
@@ -64,9 +63,14 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 
   async setThreadMeta(id: ThreadId, patch: Record<string, unknown>): Promise<void> {
     this.assertOpen();
-    await using thread = await this.registry.resume(id, undefined);
-    if (thread.setMeta(patch) === LATE) throw new LastwordError('LASTWORD_THREAD_BUSY', `thread ${id} closes`, { threadId: id });
-    await thread.flush();
+    for (let isDone = false; !isDone;) {
+      await using thread = await this.registry.resume(id, undefined);
+      // Its owner may have closed it meanwhile: the next resume waits for that.
+      isDone = thread.state === 'open';
+      if (!isDone) continue;
+      thread.setMeta(patch);
+      await thread.flush();
+    }
   }
 
   readThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ReadOptions = {}): AsyncGenerator<RolloutRecord<I>, void, undefined> {

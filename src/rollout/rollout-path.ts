@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { LastwordError } from '../errors.js';
 import type { ThreadId } from '../types.js';
 import { isThreadId, timeOf } from './thread-id.js';
@@ -37,6 +37,16 @@ export function rolloutPath(directory: string, id: ThreadId): string {
 /** Where the rollout of an archived thread stands. @throws LASTWORD_INVALID_OPTION unless the id is of version 7 */
 export function archivedPath(directory: string, id: ThreadId): string {
   return join(directory, 'archived_sessions', rolloutName(id));
+}
+
+/** Where a rollout is moved to when it is archived, or when it is unarchived; undefined where the path is of neither place. */
+export function otherPlaceOf(path: string): string | undefined {
+  const [date = ''] = (parseRolloutPath(path)?.time ?? '').split('T');
+  if (date === '') return undefined;
+  const folder = dirname(path);
+  const active = join('sessions', ...date.split('-'));
+  if (basename(folder) === 'archived_sessions') return join(dirname(folder), active, basename(path));
+  return folder.endsWith(join('/', active)) ? join(folder.slice(0, -active.length), 'archived_sessions', basename(path)) : undefined;
 }
 
 /** Reads the name back from a path; undefined for files that are no rollouts, temporary ones among them. */
