@@ -2,13 +2,16 @@
 import fc from 'fast-check';
 import type { ThreadId } from 'lastword';
 import { stateOf, type Coverage, type State } from './coverage.js';
-import { HANDLE_ACTS } from './handle-commands.js';
+import { HANDLE_ACTS, hold } from './handle-commands.js';
 import type { Opening } from './model.js';
 import type { Run } from './run.js';
 import { create, flushAll, THREAD_ACTS } from './thread-commands.js';
 
-/** Numbers that a command makes its choices with. */
-export interface Draw { readonly pick: number; readonly option: number; readonly isAwaited: boolean }
+/** A command, and the numbers that it makes its choices with. */
+export interface Draw { readonly command: Command; readonly pick: number; readonly option: number }
+
+/** The numbers are below this: divisible by whatever they choose from. */
+const CHOICES_MAX = 59;
 
 /** A command on its target. What it returns resolves when it is over; undefined where it is over at once. */
 export type Act<Target> = (run: Run, target: Target, draw: Draw) => Promise<void> | void;
@@ -21,7 +24,7 @@ interface Command {
   readonly isImpossible: (state: State) => string | undefined;
   /** How often it is drawn. */
   readonly weight: number;
-  readonly isPossible: (run: Run, draw: Draw) => boolean;
+  readonly isPossible: (run: Run) => boolean;
   /** Undefined where there is nothing to wait for. */
   readonly act: (run: Run, draw: Draw, met: (state: State) => void) => Promise<void> | void;
 }
@@ -65,12 +68,12 @@ const onThread = ([name, act]: [string, Act<ThreadId>]): Command => ({
 const endWork: Command = {
   name: 'end work', weight: 3, isImpossible: needsThread,
   isPossible: ({ work }) => work.length > 0,
-  act: (run, { pick }, met) => {
+  act: (run, { pick, option }, met) => {
     const work = picked(run.work, pick);
     if (work === undefined) return;
     run.work.splice(run.work.indexOf(work), 1);
     met(stateOf(run, work.opening.thread.id, work.opening));
-    work.end();
+    work.end(option % 3 === 0 ? () => { hold(run, work.opening, 'next tool'); } : undefined);
   },
 };
 
@@ -82,39 +85,47 @@ export const COMMANDS: readonly Command[] = [
   withoutThread('flush all', flushAll, () => true),
 ];
 
+/** Commands that come in one tick of the event loop: none of them sees what another one brings about. */
 class Step implements fc.AsyncCommand<Run, Coverage> {
-  readonly #command: Command;
-  readonly #draw: Draw;
+  readonly #draws: readonly Draw[];
+  readonly #isAwaited: boolean;
 
-  constructor(command: Command, draw: Draw) {
-    this.#command = command;
-    this.#draw = draw;
+  constructor(draws: readonly Draw[], isAwaited: boolean) {
+    this.#draws = draws;
+    this.#isAwaited = isAwaited;
   }
 
   check(run: Run): boolean {
-    return this.#command.isPossible(run, this.#draw);
+    return this.#draws.some(({ command }) => command.isPossible(run));
   }
 
   async run(run: Run, coverage: Coverage): Promise<void> {
-    const { name, act } = this.#command;
-    const ending = act(run, this.#draw, (state) => { coverage.count(name, state); });
+    const endings = this.#draws.map((draw) => {
+      const { command: { name, act, isPossible } } = draw;
+      if (!isPossible(run)) return undefined;
+      coverage.count(name, run.isIdle ? 'alone' : 'overlapping');
+      return act(run, draw, (state) => { coverage.count(name, state); });
+    });
     // What waits for held work is left to go on: a later command ends that.
-    const isAwaited = ending === undefined || (this.#draw.isAwaited && !run.isBlocked);
-    if (isAwaited) await ending;
-    coverage.count(name, isAwaited ? 'awaited' : 'overlapping');
+    if (this.#isAwaited && !run.isBlocked) await Promise.all(endings.map((ending) => Promise.resolve(ending)));
     run.assertRight();
   }
 
   toString(): string {
-    const { pick, option, isAwaited } = this.#draw;
-    return `${isAwaited ? 'await ' : ''}${this.#command.name}(${pick}, ${option})`;
+    const commands = this.#draws.map(({ command: { name }, pick, option }) => `${name}(${pick}, ${option})`).join(' & ');
+    return this.#isAwaited ? `await ${commands}` : commands;
   }
 }
 
-const drawn = fc.record({ pick: fc.nat(59), option: fc.nat(59), isAwaited: fc.boolean() });
+const STEP_COMMANDS_MAX = 3;
+const drawn = fc.record({
+  command: fc.oneof(...COMMANDS.map((command) => ({ weight: command.weight, arbitrary: fc.constant(command) }))),
+  pick: fc.nat(CHOICES_MAX), option: fc.nat(CHOICES_MAX),
+});
 
-/** Sequences of commands of up to this length. */
-export function commandsOf(commandsMax: number): fc.Arbitrary<Iterable<fc.AsyncCommand<Run, Coverage>>> {
-  const steps = COMMANDS.flatMap((command) => Array.from({ length: command.weight }, () => drawn.map((draw) => new Step(command, draw))));
-  return fc.commands(steps, { maxCommands: commandsMax, size: 'max' });
+/** Sequences of up to so many steps. */
+export function stepsOf(stepsMax: number): fc.Arbitrary<Iterable<fc.AsyncCommand<Run, Coverage>>> {
+  const step = fc.tuple(fc.array(drawn, { minLength: 1, maxLength: STEP_COMMANDS_MAX, size: 'max' }), fc.boolean())
+    .map(([draws, isAwaited]) => new Step(draws, isAwaited));
+  return fc.commands([step], { maxCommands: stepsMax, size: 'max', ...(process.env['MODEL_REPLAY'] === undefined ? {} : { replayPath: process.env['MODEL_REPLAY'] }) });
 }

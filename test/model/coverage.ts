@@ -17,6 +17,11 @@ export const STATES = {
 } as const;
 export type State = keyof typeof STATES;
 
+/** Nothing else is under way when the command comes, or something is. */
+const WAYS = ['alone', 'overlapping'] as const;
+type Way = (typeof WAYS)[number];
+const isWay = (state: State | Way): state is Way => (WAYS as readonly string[]).includes(state);
+
 /** A thread that is meant by its handle or by its id. */
 export function stateOf(run: Run, id: ThreadId, opening?: Opening): State {
   const thread = run.threads.get(id);
@@ -39,23 +44,23 @@ export class Coverage {
     this.#commands = commands;
   }
 
-  count(command: string, state: State | 'awaited' | 'overlapping'): void {
+  count(command: string, state: State | Way): void {
     const key = `${command} ${state}`;
     this.#met.set(key, (this.#met.get(key) ?? 0) + 1);
   }
 
   /** Cells that are possible and were never met, and cells that were met though they are not possible. */
   get complaints(): string[] {
-    return this.#commands.flatMap(({ name, isImpossible }) => [...Object.keys(STATES) as State[], 'awaited' as const, 'overlapping' as const].flatMap((state) => {
+    return this.#commands.flatMap(({ name, isImpossible }) => [...Object.keys(STATES) as State[], ...WAYS].flatMap((state) => {
       const count = this.#met.get(`${name} ${state}`) ?? 0;
-      const reason = state === 'awaited' || state === 'overlapping' ? undefined : isImpossible(state);
+      const reason = isWay(state) ? undefined : isImpossible(state);
       if (reason === undefined) return count === 0 ? [`${name} never met ${state}`] : [];
       return count === 0 ? [] : [`${name} met ${state}, which is impossible: ${reason}`];
     }));
   }
 
   toString(): string {
-    const columns = [...Object.keys(STATES), 'awaited', 'overlapping'];
+    const columns = [...Object.keys(STATES), ...WAYS];
     const rows = this.#commands.map(({ name, isImpossible }) => [name.padEnd(18), ...columns.map((state) => {
       const count = this.#met.get(`${name} ${state}`) ?? 0;
       return String(count === 0 && isImpossible(state as State) !== undefined ? '-' : count).padStart(Math.max(8, state.length + 1));

@@ -1,5 +1,5 @@
 /** What is done with a handle, in whatever state it is: most of it is answered at once. */
-import { LATE, LastwordError, type Durability, type RolloutItem } from 'lastword';
+import { LATE, type Durability, type LastwordError, type RolloutItem } from 'lastword';
 import type { Act } from './commands.js';
 import { rolledBack, titled, wordOf, type Entry, type Opening } from './model.js';
 import type { Run } from './run.js';
@@ -40,15 +40,21 @@ function append(run: Run, opening: Opening): void {
   takes(run, opening, [entryOf(item)], () => opening.handle.append(item));
 }
 
-/** Work that ends later, and has a last word before. */
+/** Work that ends later, and has a last word before. In its place other work may begin. */
 function work(run: Run, opening: Opening, label: string, end: () => void): void {
   const key = {};
   opening.hold(key, label, run.sealOf(opening) === 'no');
-  run.work.push({ opening, end: () => {
+  run.work.push({ opening, end: (next) => {
     append(run, opening);
     end();
+    next?.();
     opening.release(key);
   } });
+}
+
+export function hold(run: Run, opening: Opening, label: string): void {
+  const held = opening.handle.hold(label);
+  work(run, opening, label, () => { held[Symbol.dispose](); });
 }
 
 export const HANDLE_ACTS = {
@@ -81,9 +87,7 @@ export const HANDLE_ACTS = {
   },
 
   hold(run, opening, { option }) {
-    const label = `tool ${option % 3}`;
-    const held = opening.handle.hold(label);
-    work(run, opening, label, () => { held[Symbol.dispose](); });
+    hold(run, opening, `tool ${option % 3}`);
   },
 
   flush(run, opening, { option }) {

@@ -7,13 +7,13 @@ import { openSidecar, type SidecarOptions } from 'lastword';
 import { afterAll, expect, test } from 'vitest';
 import { SEED } from '../support/random.js';
 import { Bench } from './bench.js';
-import { COMMANDS, commandsOf } from './commands.js';
+import { COMMANDS, stepsOf } from './commands.js';
 import { Coverage } from './coverage.js';
 import { finish } from './finish.js';
 import { Run } from './run.js';
 
 const RUNS = Number(process.env['LASTWORD_MODEL_RUNS'] ?? 1_000);
-const COMMANDS_MAX = 50;
+const STEPS_MAX = 30;
 const SHRINK_MS_MAX = 60_000;
 
 /** Benches that a run left in disorder are replaced. */
@@ -58,8 +58,8 @@ afterAll(async () => { await benches.discard(); });
 test(`${RUNS} runs of random commands on threads answer, and leave on disk, what the model says`, async () => {
   const coverage = new Coverage(COMMANDS);
   const begin = performance.now();
-  await fc.assert(fc.asyncProperty(commandsOf(COMMANDS_MAX), (commands) => benches.run(commands, coverage)), {
-    seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: 150_000, markInterruptAsFailure: true,
+  await fc.assert(fc.asyncProperty(stepsOf(STEPS_MAX), (commands) => benches.run(commands, coverage)), {
+    seed: SEED, numRuns: RUNS, ...(process.env['MODEL_PATH'] === undefined ? {} : { path: process.env['MODEL_PATH'] }), interruptAfterTimeLimit: 150_000, markInterruptAsFailure: true,
   });
   console.log(`${RUNS} runs in ${Math.round((performance.now() - begin) / 1000)} s\n${String(coverage)}`);
   expect(coverage.complaints).toEqual([]);

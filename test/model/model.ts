@@ -71,6 +71,13 @@ export class Opening {
     if (this.closing.seal === 'maybe' && children.length === 0 && !isSpawning) this.closing.seal = 'yes';
   }
 
+  /** The library may have begun to close it before, by itself. */
+  mayHaveClosed(): void {
+    if (this.closing === undefined) return;
+    this.closing.seal = 'maybe';
+    this.closing.heldAlways.clear();
+  }
+
   /** It was told to be sealed. */
   sawLate(): void {
     if (this.closing !== undefined) this.closing.seal = 'yes';

@@ -153,11 +153,23 @@ function isReferenced({ threads, all, pending }: Known, id: ThreadId | undefined
     || [...pending].some(({ target }) => target.name === 'fork' && target.id !== undefined && refers(threads.get(target.id)));
 }
 
+/** By its turn the id is another thread's, which may have fewer records. */
+function isReplaced({ pending }: Known, { number, target: { id } }: Operation): boolean {
+  return [...pending].some((other) => other.target.name === 'recreate' && other.target.id === id && other.number < number);
+}
+
+/** A fork of it stays, whatever else is under way. */
+function isSurelyReferenced(known: Known, id: ThreadId | undefined): boolean {
+  const thread = known.threads.get(id ?? '');
+  const tree = below(known, id ?? '');
+  return known.all.some((fork) => fork.base?.thread === thread && !isGone(fork) && !tree.includes(fork) && !phasesOf(known, fork.id).has('absent'));
+}
+
 /** Adds what is right to answer as things are now. */
 export function widen(known: Known, operation: Operation): void {
-  const { id, parentId } = operation.target;
+  const { id, name, parentId } = operation.target;
   if (operation.isPlacing && id !== undefined) for (const thread of below(known, id)) operation.below.add(thread);
-  const right = new Set([...phasesOf(known, id ?? '', operation.number)].flatMap((phase) => answers(known, operation, phase)));
+  const right = new Set([...phasesOf(known, id ?? '', name === 'read' ? undefined : operation.number)].flatMap((phase) => answers(known, operation, phase)));
   if (parentId !== undefined) {
     const phases = phasesOf(known, parentId);
     if (!phases.has('open')) right.delete('done');
@@ -187,8 +199,8 @@ function answers(known: Known, operation: Operation, phase: Phase): string[] {
     }
     case 'fork':
       if (phase === 'absent') return ['LASTWORD_THREAD_NOT_FOUND'];
-      if (through === undefined || through < (known.threads.get(id ?? '')?.next ?? 0)) return ['done'];
-      return operation.isAlone ? ['LASTWORD_INVALID_OPTION'] : ['LASTWORD_INVALID_OPTION', 'done'];
+      if (!operation.isAlone && (through !== undefined || isReplaced(known, operation))) return ['done', 'LASTWORD_INVALID_OPTION'];
+      return [through !== undefined && through >= (known.threads.get(id ?? '')?.next ?? 0) ? 'LASTWORD_INVALID_OPTION' : 'done'];
     case 'read':
       return [phase === 'absent' ? 'LASTWORD_THREAD_NOT_FOUND' : 'done'];
     case 'archive':
@@ -198,7 +210,8 @@ function answers(known: Known, operation: Operation, phase: Phase): string[] {
       if (phase === 'open') return ['LASTWORD_THREAD_BUSY'];
       if (name !== 'delete') return ['done'];
       if (operation.isAlone) return [fatesOf(known, operation).get(known.threads.get(id ?? '') as ThreadModel) ?? 'done'];
-      return isReferenced(known, id) ? ['done', 'LASTWORD_THREAD_REFERENCED'] : ['done'];
+      if (!isReferenced(known, id)) return ['done'];
+      return isSurelyReferenced(known, id) ? ['LASTWORD_THREAD_REFERENCED'] : ['done', 'LASTWORD_THREAD_REFERENCED'];
   }
 }
 

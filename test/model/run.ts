@@ -15,8 +15,10 @@ export class Run implements Known {
   readonly complaints: string[] = [];
   /** Threads that fell back to a fresh one. */
   fallbacks = 0;
+  /** Records of setThreadMeta(). */
+  changes = 0;
   /** Held work that is to end later. */
-  readonly work: { readonly opening: Opening; readonly end: () => void }[] = [];
+  readonly work: { readonly opening: Opening; readonly end: (next?: () => void) => void }[] = [];
   readonly #underWay = new Set<Promise<void>>();
   /** Receipts of openings that nobody had a handle of yet, or ever. */
   readonly #unclaimed = new Map<ThreadId, ThreadCloseReceipt[]>();
@@ -51,12 +53,14 @@ export class Run implements Known {
     this.pending.add(operation);
     this.#widen();
     return this.await(`${target.name} ${target.id ?? ''}`, call().then(async (value) => {
-      this.#answered(operation, word(value));
+      const answer = word(value);
+      this.#answered(operation, answer);
       await take(value, operation);
-      this.#settled(operation, true);
+      this.#settled(operation, answer);
     }, (error: unknown) => {
-      this.#answered(operation, (error as { code?: string }).code ?? String(error));
-      this.#settled(operation, false);
+      const answer = (error as { code?: string }).code ?? String(error);
+      this.#answered(operation, answer);
+      this.#settled(operation, answer);
     }));
   }
 
@@ -70,6 +74,11 @@ export class Run implements Known {
 
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** Nothing is under way. */
+  get isIdle(): boolean {
+    return this.#underWay.size === 0;
   }
 
   /** What is under way may wait for held work, which only a later command ends. */
@@ -109,6 +118,7 @@ export class Run implements Known {
   beginClose(opening: Opening, isForced: boolean): void {
     if (opening.closing !== undefined || opening.receipt !== undefined) return;
     const { id } = opening.thread;
+    const isSure = !this.mayClose(opening.thread);
     const children = this.#liveChildren(id);
     for (const child of children) this.beginClose(child, isForced);
     let isSpawning = false;
@@ -121,6 +131,7 @@ export class Run implements Known {
       isSpawning = true;
     }
     opening.close(isForced, children, isSpawning);
+    if (!isSure) opening.mayHaveClosed();
     this.#widen();
   }
 
@@ -163,13 +174,14 @@ export class Run implements Known {
     if (!legal.has(answer)) this.complaints.push(`${name} ${id ?? ''} answered ${answer}, and should answer ${[...legal].join(' or ')}`);
   }
 
-  #settled(operation: Operation, isDone: boolean): void {
+  #settled(operation: Operation, answer: string): void {
     const { name, id = '' } = operation.target;
     this.pending.delete(operation);
-    if (isDone && operation.isPlacing) {
+    if (operation.isPlacing) {
       const place = PLACES[name as keyof typeof PLACES];
-      this.threads.get(id)?.put(place, operation.number);
-      this.#settleBelow(operation, place);
+      if (answer === 'done') this.threads.get(id)?.put(place, operation.number);
+      // A fork that came meanwhile keeps the root when those that go before it are gone.
+      if (answer === 'done' || (answer === 'LASTWORD_THREAD_REFERENCED' && !operation.isAlone)) this.#settleBelow(operation, place);
     }
     for (const thread of this.threads.values()) if (this.isQuiet(thread)) this.#look(thread);
     this.#widen();
@@ -198,8 +210,8 @@ export class Run implements Known {
     const archived = existsSync(join(this.bench.sidecar.directory, 'archived_sessions', basename(path)));
     const place = stored ? 'stored' : archived ? 'archived' : 'absent';
     if (stored && archived) this.complaints.push(`thread ${id} is in both places`);
-    if (live === undefined && places.has(place)) thread.places = new Set([place]);
-    else if (live === undefined || place !== 'stored') this.complaints.push(`thread ${id} is ${place}, and should be ${live === undefined ? [...places].join(' or ') : 'live'}`);
+    if (live === undefined ? places.has(place) : place === 'stored') thread.places = new Set([place]);
+    else this.complaints.push(`thread ${id} is ${place}, and should be ${live === undefined ? [...places].join(' or ') : 'live'}`);
     this.expect(`liveThread ${id}`, this.bench.sidecar.liveThread(id) === live?.handle, true);
     if (live !== undefined) this.expect(`state of thread ${id}`, live.handle.state, live.closing === undefined ? 'open' : 'closing');
   }

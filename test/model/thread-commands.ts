@@ -69,7 +69,10 @@ export const THREAD_ACTS = {
 
   setThreadMeta(run, id) {
     const title = `${run.word}`;
-    return run.operate({ name: 'setThreadMeta', id }, () => run.bench.sidecar.setThreadMeta(id, { title }), () => { run.threads.get(id)?.unplaced.push(titled(title)); });
+    return run.operate({ name: 'setThreadMeta', id }, () => run.bench.sidecar.setThreadMeta(id, { title }), () => {
+      run.changes += 1;
+      run.threads.get(id)?.unplaced.push(titled(title));
+    });
   },
 
   archive(run, id) {
