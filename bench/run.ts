@@ -3,9 +3,10 @@ import { UsageError, parseOptions, runProgram, seedOf } from './cli.js';
 import { environment } from './environment.js';
 import { bytesText } from './format.js';
 import { appendTable, runAppend, type AppendResult } from './scenarios/append.js';
+import { readingTable, runReading, type ReadingRow } from './scenarios/reading.js';
 import { runSustained, sustainedTable, type SustainedResult } from './scenarios/sustained.js';
 
-const SCENARIOS = ['append', 'sustained'] as const;
+const SCENARIOS = ['append', 'sustained', 'reading'] as const;
 const QUICK = { appendRounds: 80, repetitions: 3 } as const;
 const FULL = { appendRounds: 300, repetitions: 7 } as const;
 
@@ -14,7 +15,7 @@ const USAGE = `npm run bench -- [--quick] [--only <${SCENARIOS.join('|')}>] [--s
   --only    one scenario
   --json    writes all figures, of every round too, to this file`;
 
-interface Results { append?: AppendResult[]; sustained?: SustainedResult[] }
+interface Results { append?: AppendResult[]; sustained?: SustainedResult[]; reading?: ReadingRow[] }
 
 async function main(): Promise<number> {
   const options = parseOptions({
@@ -40,6 +41,11 @@ async function main(): Promise<number> {
   if (scenarios.includes('sustained')) {
     print(`\nSustained until write() has returned for the last item (medians of ${repetitions} interleaved runs, after two to warm up)\n`);
     results.sustained = await runSustained(repetitions, seed, (result) => print(`\n${sustainedTable(result)}`));
+  }
+  if (scenarios.includes('reading')) {
+    print(`\nReading back (medians of ${repetitions} alternating rounds)\n`);
+    results.reading = await runReading(repetitions, options.quick === true, seed);
+    print(readingTable(results.reading));
   }
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ environment: where, seed, quick: options.quick === true, ...results }, null, 2)}\n`);

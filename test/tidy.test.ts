@@ -18,7 +18,7 @@ const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp
   { what: /^msgpackr$/, in: SHIPPED, only: /^src\/producer\// },
   { what: /^(node:)?worker_threads$/, in: SHIPPED, only: /^(src\/control\/.*|src\/producer\/port|worker\/main)\.ts$/ },
   { what: /^piscina$/, in: CODE, only: /^(src\/pool|bench|examples)\// },
-  { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-ops\.ts|worker\/transcode\/compile\.ts|worker\/lease\/processes\.ts|src\/reader\/)/ },
+  { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-ops\.ts|worker\/transcode\/compile\.ts|worker\/lease\/(processes|flocks)\.ts|src\/reader\/)/ },
 ];
 
 /** What a file outside of worker/fs-ops.ts may take from node:fs. */

@@ -23,7 +23,7 @@ export function createRollout(
     const bytes = writeHeader(fs, descriptor, ring, command);
     fs.link(temporary, command.path);
     fs.unlink(temporary);
-    return { file: new RolloutFile(command, bytes), descriptor };
+    return { file: new RolloutFile(command, { wholeBytes: bytes, isNumbered: true }), descriptor };
   } catch (error) {
     fs.close(descriptor);
     fs.unlink(temporary);

@@ -10,6 +10,8 @@ export class RolloutFile {
   /** Ordinal of the first item. */
   readonly base: number;
   readonly path: string;
+  /** False where Codex began the file before it numbered records: then no line of it has an ordinal. */
+  readonly isNumbered: boolean;
   /** Items that write() took, whole. */
   written = 0;
   /** Items that a data sync covered; -1 while not even the header is. */
@@ -24,12 +26,13 @@ export class RolloutFile {
   #wholeBytes: number;
   #failure: LastwordError | undefined;
 
-  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, wholeBytes: number) {
+  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, { wholeBytes, isNumbered }: { wholeBytes: number; isNumbered: boolean }) {
     this.threadId = thread.threadId;
     this.slot = thread.slot;
     this.incarnation = thread.incarnation;
     this.base = thread.base;
     this.path = thread.path;
+    this.isNumbered = isNumbered;
     this.#wholeBytes = wholeBytes;
   }
 

@@ -64,8 +64,17 @@ export interface ProcessIdentity {
   readonly host: string;
 }
 
+/** A lock that the kernel holds for a process. */
+export interface Flock {
+  readonly pid: number;
+  /** When its file was last changed, which is mostly when the lock was taken; ms since the epoch. */
+  readonly sinceMs: number;
+}
+
 export interface Processes {
   self(): ProcessIdentity;
   /** Of this machine since it was booted, and of the same namespace. A process that is stopped is alive. */
   isAlive(process: Pick<ProcessIdentity, 'pid' | 'start'>): boolean;
+  /** Who has a flock() on the file; undefined where nobody has, or where the system does not tell. */
+  findFlock(path: string): Flock | undefined;
 }

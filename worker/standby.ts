@@ -66,12 +66,12 @@ export class Standby {
 
   /** The file's own end says what is written: the watermark may be older. */
   #takeOverThread({ files, fs, sidecar, writer }: Engine, thread: StandbyThread): void {
-    let file = new RolloutFile(thread, 0);
+    let file = new RolloutFile(thread, { wholeBytes: 0, isNumbered: true });
     try {
       const descriptor = fs.openFile(thread.path);
       const end = findEnd(fs, descriptor, thread.path);
       // What is torn is the dead writer's own, and still in the ring.
-      file = new RolloutFile(thread, makeWhole(fs, descriptor, end));
+      file = new RolloutFile(thread, { wholeBytes: makeWhole(fs, descriptor, end), isNumbered: end.isNumbered });
       file.written = end.nextOrdinal - thread.base;
       files.makeRoom();
       files.add(file, descriptor);

@@ -12,7 +12,7 @@ import { FrameGroups } from './frame-groups.js';
 import type { Leases } from './lease/leases.js';
 import type { RolloutFile } from './rollout-file.js';
 import type { Clock, FsOps } from './seams.js';
-import type { Transcoder } from './transcode/transcoder.js';
+import { NO_ORDINAL, type Transcoder } from './transcode/transcoder.js';
 
 /** Bounds of one pass over a ring, so that commands are heard in between. */
 const PASS_FRAMES_MAX = 16_384;
@@ -191,7 +191,8 @@ class GroupOutput {
 
   line(transcoder: Transcoder, payloadOffset: number, payloadBytes: number, timestampMs: number, ordinal: number): void {
     const limit = OUTPUT_OFFSET + OUTPUT_BYTES;
-    this.#step(() => transcoder.line(payloadOffset, payloadBytes, timestampMs, ordinal, this.#end, limit));
+    const stated = this.#file.isNumbered ? ordinal : NO_ORDINAL;
+    this.#step(() => transcoder.line(payloadOffset, payloadBytes, timestampMs, stated, this.#end, limit));
     while (!transcoder.finished) {
       if (transcoder.lineBytes > LINE_BYTES_MAX) {
         this.#dropLine();

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { verifyRollouts } from 'lastword';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/sidecars.js';
 
@@ -21,3 +23,23 @@ for (const [name, output] of Object.entries(EXAMPLES)) {
     expect(stdout).toMatch(output);
   });
 }
+
+test('the example multi-agent-host.ts closes a tree of agents, resumes one, forks one, and says what every one of them left on disk', async () => {
+  const folder = temporaryFolder();
+  const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL('dist/examples/multi-agent-host.js', ROOT))], { cwd: folder, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  for (const line of ['writer: turn_aborted', 'writer: what its tool says now is late', 'critic: task_complete', 'reader: resumed at ordinal 18', 'another critic: forked, goes on at ordinal 4', '5: what is right with it']) {
+    expect(stdout.split('\n')).toContain(line);
+  }
+  // Descendants are closed before the root, and every receipt is what is on disk.
+  const closed = [...stdout.matchAll(/^(.+): closed, (\d+) items on disk$/gm)].map(([, name = '', items]) => ({ name, items: Number(items) }));
+  expect([closed.slice(0, 2), closed.at(-1)].flat().map((one) => one?.name)).toEqual(['writer', 'reader', 'root']);
+  expect(closed.map(({ name }) => name).toSorted()).toEqual(['another critic', 'critic', 'reader', 'reader', 'root', 'writer']);
+  const reports = await verifyRollouts(join(folder, 'rollouts'));
+  const headers = reports.length;
+  expect(reports).toHaveLength(5);
+  expect(reports.flatMap(({ damage }) => damage)).toEqual([]);
+  const items = closed.reduce((sum, one) => sum + one.items, 0);
+  expect(reports.reduce((sum, { records }) => sum + records, 0) - headers).toBe(items);
+  expect(stdout).toContain(`all: 6 threads closed, ${items} items on disk, 1 late`);
+});

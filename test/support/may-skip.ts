@@ -21,6 +21,14 @@ export const MAY_SKIP: readonly MaySkip[] = [
     reason: 'no real rollouts beside the project',
   },
   {
+    name: 'a thread of codex\'s > is gone on with in the form of its file, and no byte that was there changes (needs the real rollouts beside the project)',
+    reason: 'no real rollouts beside the project',
+  },
+  {
+    name: 'a thread of codex\'s > and a fork of it by codex are one history (needs the real rollouts beside the project)',
+    reason: 'no real rollouts beside the project',
+  },
+  {
     name: 'option directory: one that an unprivileged user may not write to is refused',
     reason: 'not run as root, or the project lies where another user may not read it',
   },

@@ -1,5 +1,5 @@
 /** A file from its end says what the same file says from its start. */
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -73,6 +73,20 @@ describe('readRollout and its reading from the end', () => {
     const hole = Buffer.alloc(2 << 20);
     for (const bytes of [Buffer.concat(small), Buffer.concat([...small, giant]), Buffer.concat([...small.slice(0, 2000), hole, ...small.slice(2000), giant])]) {
       expect(await readBackward(bytes)).toEqual(reversed(bytes));
+    }
+  });
+
+  test('a line of more than 256 MiB is reported as too long and stepped over, in both directions', async () => {
+    const path = join(temporaryFolder(), 'rollout');
+    writeFileSync(path, Buffer.concat(rolloutOf(2)));
+    const offset = statSync(path).size;
+    const bytes = (256 << 20) + 2;
+    truncateSync(path, offset + bytes - 1); // a hole takes no room on the disk
+    appendFileSync(path, Buffer.concat([Buffer.from('\n'), lineOf(2), lineOf(3)]));
+    for (const reverse of [false, true]) {
+      const [ordinals, damage]: [number[], Damage[]] = [[], []];
+      for await (const record of readRollout(path, { reverse, onDamage: (one) => { damage.push(one); } })) ordinals.push(record.ordinal);
+      expect([ordinals, damage]).toEqual([reverse ? [3, 2, 1, 0] : [0, 1, 2, 3], [{ kind: 'too-long', offset, bytes }]]);
     }
   });
 

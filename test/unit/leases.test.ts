@@ -53,6 +53,7 @@ function sidecar(root: string, process: Partial<ProcessIdentity> & { pid: number
   const identity = { ...MACHINE, start: `start of ${process.pid}`, ...process };
   const processes = {
     self: () => identity,
+    findFlock: () => undefined,
     isAlive: ({ pid, start }: Pick<ProcessIdentity, 'pid' | 'start'>) => pid >= 100 && start === `start of ${pid}`,
   };
   instances += 1;

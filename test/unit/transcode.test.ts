@@ -1,6 +1,8 @@
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DEFINITIONS_BYTES, RING_OFFSET } from '../../src/ring/layout.js';
+import { NO_ORDINAL } from '../../worker/transcode/transcoder.js';
 import { randomFrom, SEED } from '../support/random.js';
 import { Transcoding, expectedJson } from '../support/transcoding.js';
 
@@ -30,6 +32,13 @@ describe('a line', () => {
       const end = transcoding.transcoder.line(RING_OFFSET, payload.byteLength, 0, ordinal, 2_000_000, 2_001_000);
       expect(transcoding.bytes.toString('utf8', 2_000_000, end)).toContain(`"ordinal":${ordinal},`);
     }
+  });
+
+  test('without an ordinal is the same without that member, and has its own checksum', () => {
+    const payload = transcoding.pack({ type: 'note', payload: 'hi' });
+    const end = transcoding.transcoder.line(RING_OFFSET, payload.byteLength, Date.UTC(2026, 10, 21, 2, 35, 23, 58), NO_ORDINAL, 2_000_000, 2_001_000);
+    const body = '{"timestamp":"2026-11-21T02:35:23.058Z","type":"note","payload":"hi"';
+    expect(transcoding.bytes.toString('utf8', 2_000_000, end)).toBe(`${body},"crc":"${crc32(body).toString(16).padStart(8, '0')}"}\n`);
   });
 });
 

@@ -12,6 +12,8 @@ import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from './owner.js';
 import { HEARTBEAT_AGE_MAX_MS, instanceOf, OwnerFile, removeFile, type OwnerFileParts } from './owner-file.js';
 
 const FOLDER = 'locks';
+/** Where Codex, whose home the directory may be, has a file for each thread that it has open, under a flock(). */
+const CODEX_FOLDER = 'thread-writer-locks';
 /** Others come and go between two looks; more often than this is no coincidence. */
 const TRIES_MAX = 16;
 /** What open() says of links, folders, sockets and devices. */
@@ -37,7 +39,7 @@ export class Leases {
   readonly #owner: LeaseOwner;
   /** By thread: the term in which its lease was taken, or looked at last. */
   readonly #held = new Map<string, number>();
-  #folder = '';
+  #root = '';
   #file: OwnerFile | undefined;
 
   constructor(parts: LeaseParts, { instance, since }: LeaseInstance) {
@@ -46,10 +48,10 @@ export class Leases {
   }
 
   openDirectory(root: string): void {
-    this.#folder = join(root, FOLDER);
+    this.#root = root;
   }
 
-  /** Takes the lease unless it is held already. @throws LASTWORD_THREAD_BUSY (context.owner), system errors */
+  /** Takes the lease, unless it is held already. @throws LASTWORD_THREAD_BUSY (context.owner), system errors */
   hold(threadId: string): void {
     const { term } = this.#ownerFile;
     if (this.#held.get(threadId) === term) return;
@@ -59,6 +61,7 @@ export class Leases {
       // What stands there may be held since an earlier term, or by a dead writer of the same sidecar.
       if (this.#tryLink(lock) || this.#find(lock)?.owner?.instance === this.#owner.instance || this.#supersede(lock, threadId)) {
         this.#held.set(threadId, term);
+        this.#assertNotInCodex(threadId);
         return;
       }
     }
@@ -101,8 +104,23 @@ export class Leases {
     return this.#file;
   }
 
+  get #folder(): string {
+    return join(this.#root, FOLDER);
+  }
+
   #lockOf(threadId: string): string {
     return join(this.#folder, `${threadId}.lock`);
+  }
+
+  /** Looked at under our lease: a sidecar that comes second never sees ours as free. Codex does not look at it at all. */
+  #assertNotInCodex(threadId: string): void {
+    const path = join(this.#root, CODEX_FOLDER, `${threadId}.lock`);
+    const flock = this.#parts.processes.findFlock(path);
+    if (flock === undefined) return;
+    this.release(threadId);
+    const { pid, sinceMs } = flock;
+    const owner = { pid, host: this.#owner.host, since: new Date(sinceMs).toISOString() };
+    throw new LastwordError('LASTWORD_THREAD_BUSY', `thread ${threadId} is locked by process ${pid}, as Codex does it`, { threadId, owner, path });
   }
 
   /** False when something stands there. */

@@ -2,6 +2,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Processes } from '../seams.js';
+import { findFlock } from './flocks.js';
 
 /** Where they stand behind the process's name, which may hold anything, in /proc/<pid>/stat. */
 const STATE_FIELD = 0;
@@ -59,4 +60,5 @@ export const systemProcesses: Processes = {
     // Another start time is another process under the same number.
     return stat === undefined || (!stat.isDead && (start === '' || stat.start === start));
   },
+  findFlock,
 };

@@ -24,7 +24,9 @@ export async function resumeRollout(
   try {
     const end = findEnd(fs, descriptor, path);
     const keptAt = end.tornBytes > 0 ? await keepTorn(fs, descriptor, path, end) : undefined;
-    const file = new RolloutFile({ ...command, base: end.nextOrdinal }, makeWhole(fs, descriptor, end));
+    const wholeBytes = makeWhole(fs, descriptor, end);
+    if (keptAt !== undefined) await fs.syncFile(descriptor);
+    const file = new RolloutFile({ ...command, base: end.nextOrdinal }, { wholeBytes, isNumbered: end.isNumbered });
     return { file, descriptor, resumed: { base: end.nextOrdinal, tornBytes: end.tornBytes, keptAt, meta: metaOf(end) } };
   } catch (error) {
     fs.close(descriptor);

@@ -8,6 +8,9 @@ interface Exports {
   resume(out: number, outEnd: number): number;
 }
 
+/** In place of an ordinal: the line has none, as in files of Codex from before it numbered records. */
+export const NO_ORDINAL = -1;
+
 /**
  * msgpack to JSON lines over one shared memory; the work is done in WebAssembly. Output is bounded: a line stops at the end
  * of its output, at any byte, and goes on in the next one. Vector stores may run OUTPUT_SLACK_BYTES past that end.

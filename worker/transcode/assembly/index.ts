@@ -51,7 +51,7 @@ export function line(payload: u32, bytes: u32, timestampMs: f64, ordinal: f64, t
   crc = 0;
   crcFrom = to;
   if (!isTime(timestampMs)) return 0;
-  const out = putEnvelope(to, <i64>timestampMs, <u64>ordinal);
+  const out = putEnvelope(to, <i64>timestampMs, <i64>ordinal);
   beginItem();
   return stop(isFaulty ? out : run(out, toEnd), toEnd);
 }

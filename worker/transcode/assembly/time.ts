@@ -14,8 +14,11 @@ export function isTime(ms: f64): bool {
 let lineSecond: i64 = i64.MIN_VALUE;
 let lineStartBytes: u32 = 0;
 
-/** `{"timestamp":"…","ordinal":…`: the second's text is kept, since most lines are of the same one as the line before. */
-export function putEnvelope(out: u32, ms: i64, ordinal: u64): u32 {
+/**
+ * `{"timestamp":"…","ordinal":…`, or without the ordinal when it is below 0: the second's text is kept, since most lines are
+ * of the same one as the line before.
+ */
+export function putEnvelope(out: u32, ms: i64, ordinal: i64): u32 {
   const second = floorDiv(ms, 1000);
   const start = scratch + LINE_START;
   if (second != lineSecond) {
@@ -25,7 +28,9 @@ export function putEnvelope(out: u32, ms: i64, ordinal: u64): u32 {
   v128.store(out, v128.load(start));
   v128.store(out, v128.load(start, 16), 16);
   v128.store(out, v128.load(start, 32), 32);
-  return putInteger(putText(putMilliseconds(out + lineStartBytes, <u32>(ms - second * 1000)), ORDINAL_TEXT, 13), ordinal);
+  const last = putMilliseconds(out + lineStartBytes, <u32>(ms - second * 1000));
+  if (ordinal < 0) return putText(last, ORDINAL_TEXT, 2);
+  return putInteger(putText(last, ORDINAL_TEXT, 13), <u64>ordinal);
 }
 
 /** As Date.prototype.toISOString writes it. */
