@@ -3,7 +3,10 @@ import { resolve } from 'node:path';
 import type { BaseLogger } from 'pino';
 import { LastwordError } from './errors.js';
 import { KIB, MIB } from './ring/layout.js';
-import type { CloseOptions, CreateThreadOptions, Durability, FlushOptions, ForkThreadOptions, Redact, ResumeThreadOptions } from './types.js';
+import { isThreadId } from './rollout/thread-id.js';
+import type {
+  CloseOptions, CreateThreadOptions, Durability, FlushOptions, ForkThreadOptions, Redact, ResumeThreadOptions, ThreadId,
+} from './types.js';
 
 const DURABILITIES = ['accepted', 'written', 'synced'] as const satisfies readonly Durability[];
 
@@ -215,4 +218,9 @@ function resolveDirectory(directory: unknown): string {
     throw invalidOption('directory', directory, DIRECTORY_ALLOWED);
   }
   return resolve(directory);
+}
+
+/** @throws LASTWORD_INVALID_OPTION */
+export function assertThreadId(id: unknown, option = 'id'): asserts id is ThreadId {
+  if (!isThreadId(id)) throw invalidOption(option, id, 'a lower-case UUID');
 }

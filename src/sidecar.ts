@@ -89,9 +89,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#stopHearing = [
       ...(options.exitTimeoutMs > 0 ? [hearOfEnd(drain)] : []),
       hearOfSignals(options.signals, {
-        close: () => this.close().catch((error: unknown) => {
-          log.error({ code: isLastwordError(error) ? error.code : undefined }, 'close could not finish before the signal ends the process');
-        }),
+        close: () => this.close(),
       }),
     ];
   }
@@ -134,7 +132,16 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   close(options: CloseOptions = {}): Promise<SidecarCloseReceipt> {
-    return this.#closing.get(() => this.#close(options));
+    return this.#closing.get(async () => {
+      const plan = planClose(options, this.options);
+      try {
+        return await this.#close(plan);
+      } catch (error) {
+        const code = isLastwordError(error) ? error.code : undefined;
+        if (this.#writerDeath === undefined) this.log.error({ code, threads: this.registry.threads.length }, 'close of the sidecar could not finish');
+        throw error;
+      }
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,8 +179,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#lateNotices.add(thread.id, items);
   }
 
-  async #close(options: CloseOptions): Promise<SidecarCloseReceipt> {
-    const plan = planClose(options, this.options);
+  async #close(plan: ClosePlan): Promise<SidecarCloseReceipt> {
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     this.#state = 'closing';
     await this.registry.settled(leftUntil(plan.deadline));
@@ -218,8 +224,9 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     if (event.event !== 'threadFailed') return;
     const error = fromWireError(event.error);
     const { threadId, errno } = error.context;
-    this.log.error({ threadId, errno, code: error.code }, 'thread failed: nothing more of it is written');
-    this.registry.ofSlot(event.slot, event.incarnation)?.fail(error);
+    const thread = this.registry.ofSlot(event.slot, event.incarnation);
+    this.log.error({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'thread failed: nothing more of it is written');
+    thread?.fail(error);
     this.waiters.recheck();
   }
 

@@ -1,6 +1,5 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
-import { isLastwordError, type LastwordError } from './errors.js';
 import type { Registry } from './lifecycle/registry.js';
 import type { StoredThreads } from './lifecycle/stored-threads.js';
 import type { Log } from './log.js';
@@ -33,15 +32,13 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   async resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ResumeThreadOptions = {}): Promise<Thread<I>> {
     const { ifMissing, create, signal } = checkResume(options);
     this.assertOpen();
-    try {
-      return handleOf<I>(await this.registry.resume(id, signal));
-    } catch (error) {
-      if (ifMissing === 'error' || !isMissing(error)) throw error;
-      const thread = await this.registry.create(create);
-      this.log.info({ threadId: thread.id, requestedId: id, code: error.code }, 'resume failed: a fresh thread was made');
-      this.tell('resumeFailed', { requestedId: id, threadId: thread.id, error });
-      return handleOf<I>(thread);
+    if (ifMissing === 'error') return handleOf<I>(await this.registry.resume(id, signal));
+    const { thread, missing } = await this.registry.resumeOrCreate(id, create, signal);
+    if (missing !== undefined) {
+      this.log.info({ threadId: thread.id, requestedId: id, code: missing.code }, 'resume failed: a fresh thread was made');
+      this.tell('resumeFailed', { requestedId: id, threadId: thread.id, error: missing });
     }
+    return handleOf<I>(thread);
   }
 
   async forkThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ForkThreadOptions = {}): Promise<Thread<I>> {
@@ -108,9 +105,4 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 /** The item's type is the caller's word for what it appends: the handle takes any, and delivers what was given. */
 function handleOf<I extends { type: string }>(thread: RolloutThread): Thread<I> {
   return thread as unknown as Thread<I>;
-}
-
-/** What resumeThread() may put a fresh thread in the place of. */
-function isMissing(error: unknown): error is LastwordError {
-  return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
 }

@@ -1,6 +1,6 @@
 import { createCommand, threadIdOf, type ForkPoint } from '../create-thread.js';
 import { isLastwordError, LastwordError } from '../errors.js';
-import { invalidOption } from '../options.js';
+import { assertThreadId } from '../options.js';
 import { locateNearby, locateRollout } from '../reader/locate.js';
 import { setBase } from '../ring/slots.js';
 import { isThreadId } from '../rollout/thread-id.js';
@@ -108,8 +108,24 @@ export class Registry {
 
   /** @throws LASTWORD_INVALID_OPTION (id), the signal's reason; the rest as resumeThread() */
   resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
-    if (!isThreadId(id)) throw invalidOption('id', id, 'a lower-case UUID');
+    assertThreadId(id);
     return this.#operations.run([id], () => this.#resume(id, signal));
+  }
+
+  /** `missing`: why there is a fresh thread in its place. In line for both ids, so that two that want the same fresh one share it. */
+  async resumeOrCreate(
+    id: ThreadId, create: CreateThreadOptions, signal: AbortSignal | undefined,
+  ): Promise<{ thread: RolloutThread; missing: LastwordError | undefined }> {
+    assertThreadId(id);
+    const freshId = creatableId(create);
+    return this.#operations.run([id, freshId], async () => {
+      try {
+        return { thread: await this.#resume(id, signal), missing: undefined };
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        return { thread: await this.#create(freshId, create, undefined), missing: error };
+      }
+    });
   }
 
   async #resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
@@ -133,7 +149,7 @@ export class Registry {
     const { base, tornBytes, keptAt, meta } = await this.#open(thread, (place, deadlineMs) =>
       writer.call('resumeThread', deadlineMs, (control) => control.resumeThread({ threadId: id, path, ...place })));
     const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
-    if (recovery !== undefined) log.warn({ threadId: id, ...recovery }, 'the end of the rollout was torn: cut, and kept beside');
+    if (recovery !== undefined) log.warn({ threadId: id, ...recovery, nextOrdinal: base }, 'the end of the rollout was torn: cut, and kept beside');
     const { parent_thread_id: stated } = meta;
     const parentId = isThreadId(stated) && stated !== id ? stated : undefined;
     this.#enter(thread, { path, base, recovery, parentId, meta });
@@ -194,6 +210,7 @@ export class Registry {
     } catch (error) {
       if (isLastwordError(error) && error.code === 'LASTWORD_TIMEOUT') this.#undo(thread);
       else this.remove(thread);
+      if (isLastwordError(error)) error.context.threadId ??= thread.id;
       throw error;
     }
   }
@@ -221,8 +238,13 @@ export class Registry {
 function creatableId(options: CreateThreadOptions): ThreadId {
   const id = threadIdOf(options);
   const { parentId } = options;
-  if (parentId !== undefined && !isThreadId(parentId)) throw invalidOption('parentId', parentId, 'a lower-case UUID');
+  if (parentId !== undefined) assertThreadId(parentId, 'parentId');
   return id;
+}
+
+/** What a fresh thread may be put in the place of. */
+function isMissing(error: unknown): error is LastwordError {
+  return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
 }
 
 function threadExists(threadId: ThreadId, path: string | undefined): LastwordError {

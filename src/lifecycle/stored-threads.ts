@@ -1,12 +1,12 @@
 import { basename, join } from 'node:path';
 import type { ForkPoint } from '../create-thread.js';
 import { isLastwordError, LastwordError } from '../errors.js';
-import { invalidOption } from '../options.js';
+import { assertThreadId, invalidOption } from '../options.js';
 import { readHeads, type Head } from '../reader/heads.js';
 import { baseOf, findRecord, historyOf } from '../reader/history.js';
 import { locateRollout, type Located } from '../reader/locate.js';
 import { parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
-import { isThreadId, isVersion7, timeOf } from '../rollout/thread-id.js';
+import { isVersion7, timeOf } from '../rollout/thread-id.js';
 import type { RolloutThread } from '../thread.js';
 import type { ThreadHost } from '../thread-host.js';
 import type { ForkThreadOptions, ThreadId } from '../types.js';
@@ -27,7 +27,7 @@ export class StoredThreads {
 
   /** @throws as forkThread() */
   fork(id: ThreadId, { through, ...create }: ForkThreadOptions): Promise<RolloutThread> {
-    assertId(id);
+    assertThreadId(id);
     // All that was accepted at the call, not when its turn comes.
     const accepted = this.#registry.get(id)?.accepted;
     return this.#registry.fork(id, create, () => this.#forkPoint(id, through, accepted));
@@ -74,7 +74,7 @@ export class StoredThreads {
    * the call on, and what is below it is looked up when it is its turn: a close that it waits for may still make some.
    */
   async #inTree(id: ThreadId, act: (stored: Stored) => Promise<void>, inOrder: (tree: Tree) => TreeOrder = rootFirst): Promise<void> {
-    assertId(id);
+    assertThreadId(id);
     this.#host.assertOpen();
     const below = async (threadId: ThreadId): Promise<void> => {
       try {
@@ -143,8 +143,4 @@ export class StoredThreads {
     const [date = ''] = (parseRolloutPath(path)?.time ?? '').split('T');
     return join(directory, 'sessions', ...date.split('-'), basename(path));
   }
-}
-
-function assertId(id: unknown): asserts id is ThreadId {
-  if (!isThreadId(id)) throw invalidOption('id', id, 'a lower-case UUID');
 }

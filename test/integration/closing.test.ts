@@ -2,7 +2,7 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { LATE, type Thread, type ThreadCloseReceipt } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { mutantWriter } from '../support/mutants.js';
+import { slowWriter } from '../support/mutants.js';
 import { itemsOf, numbered, openTestSidecar, rejection, until, upTo } from '../support/sidecars.js';
 
 /** A promise and what settles it. */
@@ -217,15 +217,7 @@ describe('close', () => {
   });
 
   test('a slow disk: bounded by the deadline; called again it ends, and nothing is lost', async () => {
-    const writerUrl = mutantWriter({
-      file: 'worker/fs-ops.js', find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
-      replace: `write: (descriptor, bytes, offset, length) => {
-        const isSlow = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes('SLOW');
-        if (isSlow) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
-        return fs.writeSync(descriptor, bytes, offset, length);
-      },`,
-    });
-    const sidecar = await openTestSidecar({ writerUrl });
+    const sidecar = await openTestSidecar({ writerUrl: slowWriter() });
     const thread = await sidecar.createThread();
     thread.append({ type: 'SLOW' });
     expect(await rejection(thread.close({ timeoutMs: 100 }))).toMatchObject({

@@ -175,8 +175,8 @@ function receiptComplaints({ receipt, opening, lateThen }: Closed): string[] {
   });
 }
 
-/** A ledger over a fresh sidecar; over one of a mutant of the package where its address is given. */
-export async function openLedger(options: Partial<SidecarOptions> = {}, lastwordUrl?: string): Promise<Ledger> {
+/** A fresh sidecar and what it logs; one of a mutant of the package where its address is given. */
+export async function openRecorded(options: Partial<SidecarOptions> = {}, lastwordUrl?: string): Promise<{ sidecar: Sidecar; lines: readonly LogLine[] }> {
   const { logger, lines } = recordingLogger();
   const open = lastwordUrl === undefined ? openSidecar : ((await import(/* @vite-ignore */ lastwordUrl)) as { openSidecar: typeof openSidecar }).openSidecar;
   const sidecar = await open({ directory: temporaryFolder(), syncIntervalMs: 0, logger, ...options });
@@ -184,6 +184,11 @@ export async function openLedger(options: Partial<SidecarOptions> = {}, lastword
     // A mutant may be unable to.
     await sidecar.close({ timeoutMs: 2_000 }).catch(() => undefined);
   });
+  return { sidecar, lines };
+}
+
+export async function openLedger(options: Partial<SidecarOptions> = {}, lastwordUrl?: string): Promise<Ledger> {
+  const { sidecar, lines } = await openRecorded(options, lastwordUrl);
   return new Ledger(sidecar, lines);
 }
 
