@@ -157,11 +157,10 @@ export class Registry {
     return thread;
   }
 
-  /** A resumed thread is its parent's child again, if the parent is open here. @throws LASTWORD_THREAD_CLOSED when it is closing */
+  /** A resumed thread is its parent's child again, also of one that is resumed after it. @throws LASTWORD_THREAD_CLOSED when it is closing */
   async #join(thread: RolloutThread, parentId: ThreadId): Promise<void> {
     const parent = this.#byId.get(parentId);
-    if (parent === undefined) return;
-    if (parent.state === 'open') {
+    if (parent === undefined || parent.state === 'open') {
       this.#family.add(parentId, thread, Promise.resolve());
       return;
     }

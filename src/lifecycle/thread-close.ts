@@ -61,7 +61,8 @@ export class ThreadClose {
     const children = this.#host.closeChildren(thread, plan);
     const failures = children.length > 0 ? await failuresOf(children) : [];
     const mayWait = plan.waitForTracked && this.#heldBy === undefined;
-    if (mayWait && thread.held.labels.length > 0) await thread.held.settled(leftUntil(plan.heldUntil));
+    // Again: other work may have begun in the same tick as the last one ended.
+    while (mayWait && thread.held.labels.length > 0 && leftUntil(plan.heldUntil) > 0) await thread.held.settled(leftUntil(plan.heldUntil));
     const heldBy = this.#seal();
     if (!this.#isDrained) await this.#drain(plan.deadline);
     this.#isDrained = true;
