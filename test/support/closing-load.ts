@@ -144,7 +144,8 @@ function leftOf(sidecar: Sidecar): { live: string[]; open: number; descriptors: 
   return {
     live: [...sidecar.liveThreads()].map(({ id }) => id),
     open: sidecar.stats().files.open,
-    descriptors: (openDescriptors() ?? []).filter((path) => path.startsWith(sidecar.directory + sep)),
+    // The sidecar's own heartbeat goes on until it is closed.
+    descriptors: (openDescriptors() ?? []).filter((path) => path.startsWith(sidecar.directory + sep) && !path.startsWith(locks + sep)),
     leases: existsSync(locks) ? readdirSync(locks).filter((name) => name.endsWith('.lock')) : [],
   };
 }
