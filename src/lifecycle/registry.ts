@@ -1,6 +1,6 @@
 import { createCommand, threadIdOf, type ForkPoint } from '../create-thread.js';
 import { isLastwordError, LastwordError } from '../errors.js';
-import { invalidOption } from '../options.js';
+import { assertThreadId } from '../options.js';
 import { locateNearby, locateRollout } from '../reader/locate.js';
 import { setBase } from '../ring/slots.js';
 import { isThreadId } from '../rollout/thread-id.js';
@@ -59,15 +59,18 @@ export class Registry {
 
   /** One operation on a thread, behind those before it. */
   inOrder<T>(id: ThreadId, operation: () => Promise<T>): Promise<T> {
-    return this.#operations.run(id, operation);
+    return this.#operations.run([id], operation);
   }
 
-  /** `fork`: the history that the new thread goes on from. */
-  create(options: CreateThreadOptions, fork?: ForkPoint): Promise<RolloutThread> {
-    const id = threadIdOf(options);
-    const { parentId } = options;
-    if (parentId !== undefined && !isThreadId(parentId)) throw invalidOption('parentId', parentId, 'a lower-case UUID');
-    return this.#operations.run(id, () => this.#create(id, options, fork));
+  create(options: CreateThreadOptions): Promise<RolloutThread> {
+    const id = creatableId(options);
+    return this.#operations.run([id], () => this.#create(id, options, undefined));
+  }
+
+  /** A new thread that goes on from what `find` gives, when it is the source's turn too. */
+  fork(sourceId: ThreadId, options: CreateThreadOptions, find: () => Promise<ForkPoint>): Promise<RolloutThread> {
+    const id = creatableId(options);
+    return this.#operations.run([sourceId, id], async () => this.#create(id, options, await find()));
   }
 
   async #create(id: ThreadId, options: CreateThreadOptions, fork: ForkPoint | undefined): Promise<RolloutThread> {
@@ -105,8 +108,24 @@ export class Registry {
 
   /** @throws LASTWORD_INVALID_OPTION (id), the signal's reason; the rest as resumeThread() */
   resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
-    if (!isThreadId(id)) throw invalidOption('id', id, 'a lower-case UUID');
-    return this.#operations.run(id, () => this.#resume(id, signal));
+    assertThreadId(id);
+    return this.#operations.run([id], () => this.#resume(id, signal));
+  }
+
+  /** `missing`: why there is a fresh thread in its place. In line for both ids, so that two that want the same fresh one share it. */
+  async resumeOrCreate(
+    id: ThreadId, create: CreateThreadOptions, signal: AbortSignal | undefined,
+  ): Promise<{ thread: RolloutThread; missing: LastwordError | undefined }> {
+    assertThreadId(id);
+    const freshId = creatableId(create);
+    return this.#operations.run([id, freshId], async () => {
+      try {
+        return { thread: await this.#resume(id, signal), missing: undefined };
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        return { thread: await this.#create(freshId, create, undefined), missing: error };
+      }
+    });
   }
 
   async #resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
@@ -130,9 +149,9 @@ export class Registry {
     const { base, tornBytes, keptAt, meta } = await this.#open(thread, (place, deadlineMs) =>
       writer.call('resumeThread', deadlineMs, (control) => control.resumeThread({ threadId: id, path, ...place })));
     const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
-    if (recovery !== undefined) log.warn({ threadId: id, ...recovery }, 'the end of the rollout was torn: cut, and kept beside');
+    if (recovery !== undefined) log.warn({ threadId: id, ...recovery, nextOrdinal: base }, 'the end of the rollout was torn: cut, and kept beside');
     const { parent_thread_id: stated } = meta;
-    const parentId = isThreadId(stated) ? stated : undefined;
+    const parentId = isThreadId(stated) && stated !== id ? stated : undefined;
     this.#enter(thread, { path, base, recovery, parentId, meta });
     if (parentId !== undefined) await this.#join(thread, parentId);
     return thread;
@@ -192,6 +211,7 @@ export class Registry {
     } catch (error) {
       if (isLastwordError(error) && error.code === 'LASTWORD_TIMEOUT') this.#undo(thread);
       else this.remove(thread);
+      if (isLastwordError(error)) error.context.threadId ??= thread.id;
       throw error;
     }
   }
@@ -213,6 +233,19 @@ export class Registry {
     this.#byId.set(thread.id, thread);
     return thread;
   }
+}
+
+/** @throws LASTWORD_INVALID_OPTION (id, parentId) */
+function creatableId(options: CreateThreadOptions): ThreadId {
+  const id = threadIdOf(options);
+  const { parentId } = options;
+  if (parentId !== undefined) assertThreadId(parentId, 'parentId');
+  return id;
+}
+
+/** What a fresh thread may be put in the place of. */
+function isMissing(error: unknown): error is LastwordError {
+  return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
 }
 
 function threadExists(threadId: ThreadId, path: string | undefined): LastwordError {

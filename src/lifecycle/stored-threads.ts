@@ -1,16 +1,18 @@
 import { basename, join } from 'node:path';
 import type { ForkPoint } from '../create-thread.js';
 import { isLastwordError, LastwordError } from '../errors.js';
-import { invalidOption } from '../options.js';
+import { assertThreadId, invalidOption } from '../options.js';
 import { readHeads, type Head } from '../reader/heads.js';
 import { baseOf, findRecord, historyOf } from '../reader/history.js';
 import { locateRollout, type Located } from '../reader/locate.js';
 import { parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
-import { isThreadId, isVersion7, timeOf } from '../rollout/thread-id.js';
+import { isVersion7, timeOf } from '../rollout/thread-id.js';
 import type { RolloutThread } from '../thread.js';
 import type { ThreadHost } from '../thread-host.js';
 import type { ForkThreadOptions, ThreadId } from '../types.js';
 import type { Registry } from './registry.js';
+
+type Stored = Located & { readonly threadId: ThreadId };
 
 /** What is done to threads as they are stored: forked, archived, deleted, renamed. */
 export class StoredThreads {
@@ -24,10 +26,10 @@ export class StoredThreads {
 
   /** @throws as forkThread() */
   fork(id: ThreadId, { through, ...create }: ForkThreadOptions): Promise<RolloutThread> {
-    assertId(id);
+    assertThreadId(id);
     // All that was accepted at the call, not when its turn comes.
     const accepted = this.#registry.get(id)?.accepted;
-    return this.#registry.inOrder(id, async () => this.#registry.create(create, await this.#forkPoint(id, through, accepted)));
+    return this.#registry.fork(id, create, () => this.#forkPoint(id, through, accepted));
   }
 
   async #forkPoint(id: ThreadId, through: number | undefined, accepted: number | undefined): Promise<ForkPoint> {
@@ -58,8 +60,8 @@ export class StoredThreads {
   }
 
   delete(id: ThreadId): Promise<void> {
-    return this.#inTree(id, async ({ threadId, path, doomed }) => {
-      await this.#unreferenced(threadId, doomed, async () => {
+    return this.#inTree(id, async ({ threadId, path }, tree) => {
+      await this.#unreferenced(threadId, tree, async () => {
         const { options, writer } = this.#host;
         await writer.call('deleteRollout', options.closeTimeoutMs, (control) => control.deleteRollout({ threadId, path }));
       });
@@ -67,28 +69,34 @@ export class StoredThreads {
   }
 
   /** The thread itself, which must succeed, then those below it, which are logged where they do not. */
-  async #inTree(id: ThreadId, act: (stored: Located & { threadId: ThreadId; doomed: ReadonlySet<ThreadId> }) => Promise<void>): Promise<void> {
-    assertId(id);
+  async #inTree(id: ThreadId, act: (stored: Stored, tree: ReadonlySet<ThreadId>) => Promise<void>): Promise<void> {
+    assertThreadId(id);
     this.#host.assertOpen();
-    const { directory } = this.#host.options;
-    const one = (threadId: ThreadId, doomed: ReadonlySet<ThreadId>): Promise<void> => this.#registry.inOrder(threadId, async () => {
-      this.#host.assertOpen();
-      await this.#registry.released(threadId);
-      const stored = await locateRollout(directory, threadId);
-      if (stored === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId });
-      await act({ ...stored, threadId, doomed });
+    const tree = new Set([id]);
+    // In line from the call on: who else is in the tree is looked up when it is its turn.
+    await this.#registry.inOrder(id, async () => {
+      const root = await this.#released(id);
+      for (const threadId of await this.#descendantsOf(id)) tree.add(threadId);
+      await act(root, tree);
     });
-    const below = await this.#descendantsOf(id);
-    const tree = new Set([id, ...below]);
-    await one(id, tree);
-    for (const threadId of below) {
+    for (const threadId of tree) {
+      if (threadId === id) continue;
       try {
-        await one(threadId, tree);
+        await this.#registry.inOrder(threadId, async () => act(await this.#released(threadId), tree));
       } catch (error) {
         if (!isLastwordError(error)) throw error;
         this.#host.log.warn({ threadId, rootId: id, code: error.code }, 'a descendant was left as it is');
       }
     }
+  }
+
+  /** A thread that nobody has open here, once its close is over. @throws LASTWORD_THREAD_BUSY, LASTWORD_THREAD_NOT_FOUND */
+  async #released(threadId: ThreadId): Promise<Stored> {
+    this.#host.assertOpen();
+    await this.#registry.released(threadId);
+    const located = await locateRollout(this.#host.options.directory, threadId);
+    if (located === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId });
+    return { ...located, threadId };
   }
 
   /** Edges are in the headers. A child is made after its parent, so older names need no look. */
@@ -141,8 +149,4 @@ export class StoredThreads {
     const [date = ''] = (parseRolloutPath(path)?.time ?? '').split('T');
     return join(directory, 'sessions', ...date.split('-'), basename(path));
   }
-}
-
-function assertId(id: unknown): asserts id is ThreadId {
-  if (!isThreadId(id)) throw invalidOption('id', id, 'a lower-case UUID');
 }
