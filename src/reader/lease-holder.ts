@@ -1,7 +1,9 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { HEARTBEAT_AGE_MAX_MS } from '../../worker/lease/owner-file.js';
+import { codexLockPath, findFlock } from '../../worker/lease/flocks.js';
 import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from '../../worker/lease/owner.js';
 import { systemProcesses } from '../../worker/lease/processes.js';
 import { parseRolloutPath } from '../rollout/rollout-path.js';
@@ -44,6 +46,12 @@ export async function leaseHolder(leasePath: string): Promise<LeaseHolder | unde
   // Only the processes of this machine can be asked after; of all others the heartbeat tells.
   const isAlive = isHere && owner.namespace === self.namespace ? systemProcesses.isAlive(owner) : ageMs <= HEARTBEAT_AGE_MAX_MS;
   return isAlive ? { owner } : undefined;
+}
+
+/** Who has the thread open as Codex does, under a flock(). Of Codex only the process is known. */
+export function codexHolder(directory: string, id: ThreadId): Pick<LeaseOwner, 'pid' | 'host'> | undefined {
+  const pid = findFlock(codexLockPath(directory, id))?.pid;
+  return pid === undefined ? undefined : { pid, host: hostname() };
 }
 
 /** Nobody holds a file that lies in no directory of rollouts. */

@@ -6,7 +6,6 @@ import { parseThreadId, timeOf } from './thread-id.js';
 /** Last moment whose year has four digits; an id may claim a later one, a folder may not. */
 const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const NAME = /^rollout-(\d{4}(?:-\d\d){2}T\d\d(?:-\d\d){2})-([0-9a-fA-F-]{36})\.jsonl(\.zst)?$/;
-const LIKE_A_NAME = /^rollout-.*\.jsonl(\.zst)?$/s;
 
 /** What the name of a rollout says. */
 export interface RolloutName {
@@ -67,7 +66,7 @@ export function parseRolloutPath(path: string): RolloutName | undefined {
 
 /** True for names of rollouts, and for those that only look like one: whoever counts rollouts counts these too. */
 export function isLikeRollout(name: string): boolean {
-  return LIKE_A_NAME.test(name);
+  return name.startsWith('rollout-') && (name.endsWith('.jsonl') || name.endsWith('.jsonl.zst'));
 }
 
 function isoTimeOf(id: ThreadId): string {

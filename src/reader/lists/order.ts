@@ -24,6 +24,8 @@ const HOUR_MS = 3_600_000;
 /** Furthest moments of a Date. */
 const TIME_MS_MAX = 8.64e15;
 export const ALL_TIME: Span = { from: -TIME_MS_MAX, to: TIME_MS_MAX };
+/** Names as nearly all of them are, with an id of version 7: a folder may have 100,000 of them. */
+const WITH_TIME = /^rollout-\d{4}(?:-\d\d){2}T\d\d(?:-\d\d){2}-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.jsonl$/;
 const DATE_FOLDER = /^sessions\/(\d{4})(?:\/(0[1-9]|1[0-2])(?:\/(0[1-9]|[12]\d|3[01]))?)?(?:\/|$)/;
 
 export function comparePositions(one: Position, other: Position): number {
@@ -55,9 +57,14 @@ export function spanOf(folder: string): Span {
  * folder's span, so that the newest can be found without a look into older folders.
  */
 export function createdKey(name: string, { from, to }: Span): number {
+  const [, seconds, rest] = WITH_TIME.exec(name) ?? [];
+  const timeMs = seconds === undefined ? timeElsewhereIn(name) : parseInt(seconds + (rest ?? ''), 16);
+  return Math.min(Math.max(timeMs ?? from, from), to);
+}
+
+function timeElsewhereIn(name: string): number | undefined {
   const parsed = parseRolloutPath(name);
-  const timeMs = parsed === undefined ? from : timeOf(parsed.id) ?? timeInName(parsed.time);
-  return Math.min(Math.max(timeMs, from), to);
+  return parsed === undefined ? undefined : timeOf(parsed.id) ?? timeInName(parsed.time);
 }
 
 export function tieOf(folder: string, name: string): string {

@@ -2,7 +2,7 @@ import { isThreadId } from '../../rollout/thread-id.js';
 import { invalidOption } from '../../options.js';
 import type { FilePool } from '../../pool/file-pool.js';
 import type { ListOptions, ThreadId, ThreadPage, ThreadSummary } from '../../types.js';
-import { leaseHolder, leasePath } from '../lease-holder.js';
+import { codexHolder, leaseHolder, leasePath } from '../lease-holder.js';
 import { Locator } from '../locate.js';
 import { encodeCursor, type Position } from './order.js';
 import { Place } from './place.js';
@@ -62,7 +62,7 @@ export class ThreadLists {
     await this.#host.caughtUp();
     const { directory } = this.#host;
     const isByName = query.sort === 'created' && query.parentId === undefined && query.cwd === undefined;
-    const places = isByName ? walk(directory, query) : this.#select(query);
+    const places = isByName ? walk(directory, { ...query, count: query.limit + 1 }) : this.#select(query);
     try {
       return await this.#fill(places, query);
     } finally {
@@ -121,7 +121,10 @@ export class ThreadLists {
 
   async #ownerOf(id: ThreadId): Promise<ThreadSummary['owner']> {
     if (this.#host.isOpenHere(id)) return 'self';
-    const { owner } = await leaseHolder(leasePath(this.#host.directory, id)) ?? {};
+    const { directory } = this.#host;
+    const holder = await leaseHolder(leasePath(directory, id));
+    if (holder === undefined) return codexHolder(directory, id);
+    const { owner } = holder;
     if (owner === undefined) return undefined;
     return owner.instance === this.#host.instance ? 'self' : { pid: owner.pid, host: owner.host };
   }
