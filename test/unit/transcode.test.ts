@@ -249,6 +249,14 @@ describe('msgpack', () => {
     expect(through({ type: 'x', a: 1 })).toBe('{"type":"x","a":1}');
   });
 
+  test('a record whose number no list can have is none, whatever lists the item has', () => {
+    const payload = Buffer.concat([Buffer.from('d57265fe92', 'hex'), Buffer.from('\xa4type\xa1a\xa1x', 'latin1'), Buffer.from('65ff', 'hex')]);
+    expect(() => transcoding.json(transcoding.place(payload).byteLength)).toThrow('the payload is no msgpack');
+    expect(() => transcoding.transcoder.depth(RING_OFFSET, transcoding.place(payload).byteLength)).toThrow('the payload is no msgpack');
+    const whole = Buffer.concat([payload.subarray(0, -2), Buffer.from('c0', 'hex')]);
+    expect(transcoding.json(transcoding.place(whole).byteLength)).toBe('{"type":"x","a":null}');
+  });
+
   test('depth counts containers in containers, the item as one', () => {
     const depthOf = (item: object): number => transcoding.transcoder.depth(RING_OFFSET, transcoding.pack(item).byteLength);
     expect(depthOf({ type: 'x', payload: 1 })).toBe(1);
