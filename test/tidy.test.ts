@@ -23,7 +23,7 @@ const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp
 
 /** What a file outside of worker/fs-ops.ts may take from node:fs. */
 const READING = new Set([
-  'closeSync', 'createReadStream', 'existsSync', 'fstat', 'fstatSync', 'lstat', 'lstatSync', 'open', 'openSync', 'opendir', 'read', 'readFile',
+  'closeSync', 'createReadStream', 'existsSync', 'fstat', 'fstatSync', 'lstat', 'lstatSync', 'open', 'openSync', 'opendir', 'opendirSync', 'read', 'readFile',
   'readFileSync', 'readSync', 'readdir', 'readdirSync', 'readlinkSync', 'realpath', 'stat', 'statSync', 'Stats', 'BigIntStats', 'Dirent', 'FSWatcher', 'FileHandle', 'constants', 'watch',
 ]);
 

@@ -5,6 +5,7 @@ import { HEARTBEAT_AGE_MAX_MS } from '../../worker/lease/owner-file.js';
 import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from '../../worker/lease/owner.js';
 import { systemProcesses } from '../../worker/lease/processes.js';
 import { parseRolloutPath } from '../rollout/rollout-path.js';
+import type { ThreadId } from '../types.js';
 
 /** Levels of `sessions/YYYY/MM/DD` and `archived_sessions` below the root. */
 const DEPTHS = { sessions: 4, archived_sessions: 1 } as const;
@@ -15,11 +16,15 @@ export function leasePathOf(path: string): string | undefined {
   for (const [name, depth] of Object.entries(DEPTHS)) {
     let folder = path;
     for (let level = 0; level < depth; level += 1) folder = dirname(folder);
-    if (id !== undefined && basename(folder) === name) return join(dirname(folder), 'locks', `${id}.lock`);
+    if (id !== undefined && basename(folder) === name) return leasePath(dirname(folder), id);
   }
   return undefined;
 }
 
+/** Where the lease of a thread stands. */
+export function leasePath(directory: string, id: ThreadId): string {
+  return join(directory, 'locks', `${id}.lock`);
+}
 
 /** Whose lease it is. */
 export interface LeaseHolder {
