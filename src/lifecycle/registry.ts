@@ -118,6 +118,23 @@ export class Registry {
     return this.#operations.run([id], () => this.#resume(id, signal));
   }
 
+  /** Does something with the thread while it is surely open, in its turn. The claim is the caller's. */
+  resumeFor(id: ThreadId, act: (thread: RolloutThread) => void): Promise<RolloutThread> {
+    assertThreadId(id);
+    return this.#operations.run([id], async () => {
+      let thread = await this.#resume(id, undefined);
+      // Its owner may have closed it since.
+      for (; thread.state !== 'open'; thread = await this.#resume(id, undefined)) await thread[Symbol.asyncDispose]();
+      try {
+        act(thread);
+      } catch (error) {
+        await thread[Symbol.asyncDispose]();
+        throw error;
+      }
+      return thread;
+    });
+  }
+
   /** `missing`: why there is a fresh thread in its place. In line for both ids, so that two that want the same fresh one share it. */
   async resumeOrCreate(
     id: ThreadId, create: CreateThreadOptions, signal: AbortSignal | undefined,
