@@ -75,14 +75,8 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 
   async setThreadMeta(id: ThreadId, patch: Record<string, unknown>): Promise<void> {
     this.assertOpen();
-    for (let isDone = false; !isDone;) {
-      await using thread = await this.registry.resume(id, undefined);
-      // Its owner may have closed it meanwhile: the next resume waits for that.
-      isDone = thread.state === 'open';
-      if (!isDone) continue;
-      thread.setMeta(patch);
-      await thread.flush();
-    }
+    await using thread = await this.registry.resumeFor(id, (open) => { open.setMeta(patch); });
+    await thread.flush();
   }
 
   readThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ReadOptions = {}): AsyncGenerator<RolloutRecord<I>, void, undefined> {

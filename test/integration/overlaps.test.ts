@@ -116,6 +116,21 @@ describe('closing', () => {
     expect(again.state).toBe('closed');
   });
 
+  test('never waits for itself: a thread that is made again is no child of one below it', async () => {
+    const sidecar = await openTestSidecar();
+    const root = await sidecar.createThread();
+    const child = await sidecar.createThread({ parentId: root.id });
+    await root.close();
+    await using again = await sidecar.resumeThread(child.id);
+    await sidecar.deleteThread(root.id);
+    const refused = { code: 'LASTWORD_INVALID_OPTION', context: { option: 'parentId' } };
+    expect(await rejection(sidecar.createThread({ id: root.id, parentId: again.id }))).toMatchObject(refused);
+    expect(existsSync(root.path)).toBe(false);
+    const heir = await sidecar.createThread({ id: root.id });
+    await heir.close();
+    expect(again.state).toBe('closed');
+  });
+
   test('waits for work that begins in the tick in which the last work ends', async () => {
     const thread = await (await openTestSidecar()).createThread();
     let tool = thread.hold('tool 0');
