@@ -3,7 +3,10 @@ import { resolve } from 'node:path';
 import type { BaseLogger } from 'pino';
 import { LastwordError } from './errors.js';
 import { KIB, MIB } from './ring/layout.js';
-import type { CloseOptions, CreateThreadOptions, Durability, FlushOptions, ForkThreadOptions, Redact, ResumeThreadOptions } from './types.js';
+import { isThreadId } from './rollout/thread-id.js';
+import type {
+  CloseOptions, CreateThreadOptions, Durability, FlushOptions, ForkThreadOptions, Redact, ResumeThreadOptions, ThreadId,
+} from './types.js';
 
 const DURABILITIES = ['accepted', 'written', 'synced'] as const satisfies readonly Durability[];
 
@@ -127,7 +130,7 @@ function limit(options: SidecarOptions, name: LimitName): number {
 }
 
 /** One of a few words, or the default where none is given. */
-function choice<Word extends string>(name: string, value: Word | undefined, words: readonly Word[], fallback: Word): Word {
+export function choice<Word extends string>(name: string, value: Word | undefined, words: readonly Word[], fallback: Word): Word {
   if (value === undefined) return fallback;
   if (!words.includes(value)) throw invalidOption(name, value, words.map((word) => `'${word}'`).join(', '));
   return value;
@@ -215,4 +218,9 @@ function resolveDirectory(directory: unknown): string {
     throw invalidOption('directory', directory, DIRECTORY_ALLOWED);
   }
   return resolve(directory);
+}
+
+/** @throws LASTWORD_INVALID_OPTION */
+export function assertThreadId(id: unknown, option = 'id'): asserts id is ThreadId {
+  if (!isThreadId(id)) throw invalidOption(option, id, 'a lower-case UUID');
 }

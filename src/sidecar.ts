@@ -6,12 +6,15 @@ import { fromWireError, isLastwordError, LastwordError } from './errors.js';
 import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
 import { leftUntil } from './lifecycle/deadline.js';
 import { LateNotices } from './lifecycle/late-notices.js';
+import { RegistryListHost } from './lifecycle/list-host.js';
 import { Registry } from './lifecycle/registry.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
 import { planClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { ExitDrain } from './exit/exit-drain.js';
 import { hearOfEnd } from './exit/process-end.js';
 import { hearOfSignals } from './exit/signals.js';
+import { ThreadLists } from './reader/lists/thread-lists.js';
+import { FilePool } from './pool/file-pool.js';
 import { StoredThreads } from './lifecycle/stored-threads.js';
 import { createLog, type Log } from './log.js';
 import { checkFlush, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
@@ -42,6 +45,9 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   #stopHearing: (() => void)[] = [];
   protected readonly registry: Registry;
   protected readonly stored: StoredThreads;
+  readonly #pool = new FilePool();
+  readonly #listed: RegistryListHost;
+  protected readonly lists: ThreadLists;
   readonly #lateNotices = new LateNotices((threadId, count) => { this.tell('late', { threadId, count }); });
   readonly #closing = new SharedPromise<SidecarCloseReceipt>();
   readonly #closed: Totals & { forced: number } = { threads: 0, items: 0, late: 0, forced: 0 };
@@ -62,6 +68,8 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.log = createLog(options.logger);
     this.registry = new Registry(this);
     this.stored = new StoredThreads(this, this.registry);
+    this.#listed = new RegistryListHost(this, this.registry, { pool: this.#pool, instance: data.owner.instance });
+    this.lists = new ThreadLists(this.#listed);
     this.waiters = new Waiters(ring, () => this.writer.hold());
   }
 
@@ -89,9 +97,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#stopHearing = [
       ...(options.exitTimeoutMs > 0 ? [hearOfEnd(drain)] : []),
       hearOfSignals(options.signals, {
-        close: () => this.close().catch((error: unknown) => {
-          log.error({ code: isLastwordError(error) ? error.code : undefined }, 'close could not finish before the signal ends the process');
-        }),
+        close: () => this.close(),
       }),
     ];
   }
@@ -134,7 +140,16 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   close(options: CloseOptions = {}): Promise<SidecarCloseReceipt> {
-    return this.#closing.get(() => this.#close(options));
+    return this.#closing.get(async () => {
+      const plan = planClose(options, this.options);
+      try {
+        return await this.#close(plan);
+      } catch (error) {
+        const code = isLastwordError(error) ? error.code : undefined;
+        if (this.#writerDeath === undefined) this.log.error({ code, threads: this.registry.threads.length }, 'close of the sidecar could not finish');
+        throw error;
+      }
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,6 +173,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#closed.late += receipt.late;
     this.#closed.forced += receipt.forced ? 1 : 0;
     this.registry.remove(thread);
+    this.#listed.released(thread.path);
     this.waiters.recheck();
     this.tell('threadClosed', receipt);
   }
@@ -172,8 +188,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#lateNotices.add(thread.id, items);
   }
 
-  async #close(options: CloseOptions): Promise<SidecarCloseReceipt> {
-    const plan = planClose(options, this.options);
+  async #close(plan: ClosePlan): Promise<SidecarCloseReceipt> {
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     this.#state = 'closing';
     await this.registry.settled(leftUntil(plan.deadline));
@@ -181,6 +196,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     if (failures.length > 0) throw incompleteClose(failures);
     await this.writer.end(Math.max(1, leftUntil(plan.deadline)));
     this.#state = 'closed';
+    await this.#pool.close();
     for (const stop of this.#stopHearing.splice(0)) stop();
     this.waiters.recheck();
     this.#lateNotices.flush();
@@ -195,6 +211,10 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   assertOpen(): void {
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     if (this.#state !== 'open') throw new LastwordError('LASTWORD_NOT_OPEN', `the sidecar is ${this.#state}`, { directory: this.directory });
+  }
+
+  protected assertReadable(): void {
+    if (this.#state === 'closed') this.assertOpen();
   }
 
   #isDrained(): boolean {
@@ -227,10 +247,10 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     const { threadId, errno } = error.context;
     if (event.event === 'threadDegraded') {
       if (thread !== undefined) thread.trouble = error;
-      this.log.warn({ threadId, errno, code: error.code }, 'writing fails: items queue, and it is tried again');
+      this.log.warn({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
       this.tell('degraded', { threadId, error });
     } else {
-      this.log.error({ threadId, errno, code: error.code }, 'thread failed: nothing more of it is written');
+      this.log.error({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'thread failed: nothing more of it is written');
       thread?.fail(error);
     }
     this.waiters.recheck();

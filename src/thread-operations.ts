@@ -1,17 +1,17 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
-import { isLastwordError, LastwordError } from './errors.js';
 import type { Registry } from './lifecycle/registry.js';
 import type { StoredThreads } from './lifecycle/stored-threads.js';
 import type { Log } from './log.js';
 import { checkFork, checkResume, type ResolvedOptions } from './options.js';
+import type { ThreadLists } from './reader/lists/thread-lists.js';
 import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
 import { openThread } from './reader/read-thread.js';
 import { recordsOf, type RecordStream } from './reader/record-stream.js';
 import type { RolloutThread } from './thread.js';
-import {
-  LATE, type CreateThreadOptions, type ForkThreadOptions, type LiveThread, type ReadOptions, type ResumeThreadOptions, type RolloutItem,
-  type RolloutRecord, type SidecarEvents, type Thread, type ThreadId,
+import type {
+  CreateThreadOptions, ForkThreadOptions, ListOptions, LiveThread, ReadOptions, ResumeThreadOptions, RolloutItem, RolloutRecord, SidecarEvents, Thread, ThreadId,
+  ThreadPage, ThreadSummary,
 } from './types.js';
 
 type EventMap = { [E in keyof SidecarEvents]: [SidecarEvents[E]] };
@@ -22,9 +22,12 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   abstract readonly log: Log;
   protected abstract readonly registry: Registry;
   protected abstract readonly stored: StoredThreads;
+  protected abstract readonly lists: ThreadLists;
 
   /** @throws LASTWORD_NOT_OPEN, and what ended the writer */
   abstract assertOpen(): void;
+  /** Files can be read as long as it is not closed. @throws LASTWORD_NOT_OPEN */
+  protected abstract assertReadable(): void;
 
   async createThread<I extends { type: string } = RolloutItem>(options: CreateThreadOptions = {}): Promise<Thread<I>> {
     this.assertOpen();
@@ -34,20 +37,28 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   async resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ResumeThreadOptions = {}): Promise<Thread<I>> {
     const { ifMissing, create, signal } = checkResume(options);
     this.assertOpen();
-    try {
-      return handleOf<I>(await this.registry.resume(id, signal));
-    } catch (error) {
-      if (ifMissing === 'error' || !isMissing(error)) throw error;
-      const thread = await this.registry.create(create);
-      this.log.info({ threadId: thread.id, requestedId: id, code: error.code }, 'resume failed: a fresh thread was made');
-      this.tell('resumeFailed', { requestedId: id, threadId: thread.id, error });
-      return handleOf<I>(thread);
+    if (ifMissing === 'error') return handleOf<I>(await this.registry.resume(id, signal));
+    const { thread, missing } = await this.registry.resumeOrCreate(id, create, signal);
+    if (missing !== undefined) {
+      this.log.info({ threadId: thread.id, requestedId: id, code: missing.code }, 'resume failed: a fresh thread was made');
+      this.tell('resumeFailed', { requestedId: id, threadId: thread.id, error: missing });
     }
+    return handleOf<I>(thread);
   }
 
   async forkThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ForkThreadOptions = {}): Promise<Thread<I>> {
     this.assertOpen();
     return handleOf<I>(await this.stored.fork(id, checkFork(options)));
+  }
+
+  async getThread(id: ThreadId): Promise<ThreadSummary | undefined> {
+    this.assertReadable();
+    return this.lists.get(id);
+  }
+
+  async listThreads(options: ListOptions = {}): Promise<ThreadPage> {
+    this.assertReadable();
+    return this.lists.list(options);
   }
 
   async archiveThread(id: ThreadId): Promise<void> {
@@ -64,8 +75,7 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 
   async setThreadMeta(id: ThreadId, patch: Record<string, unknown>): Promise<void> {
     this.assertOpen();
-    await using thread = await this.registry.resume(id, undefined);
-    if (thread.setMeta(patch) === LATE) throw new LastwordError('LASTWORD_THREAD_BUSY', `thread ${id} closes`, { threadId: id });
+    await using thread = await this.registry.resumeFor(id, (open) => { open.setMeta(patch); });
     await thread.flush();
   }
 
@@ -104,9 +114,4 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 /** The item's type is the caller's word for what it appends: the handle takes any, and delivers what was given. */
 function handleOf<I extends { type: string }>(thread: RolloutThread): Thread<I> {
   return thread as unknown as Thread<I>;
-}
-
-/** What resumeThread() may put a fresh thread in the place of. */
-function isMissing(error: unknown): error is LastwordError {
-  return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
 }

@@ -59,7 +59,7 @@ export class RolloutThread implements Thread {
     this.#progress.base = opened.base;
     this.#deliveries = new Deliveries(
       (isReached) => host.waiters.forAWhile(isReached, host.options.closeTimeoutMs),
-      (error) => { host.log.error({ threadId: thread.id, error: error instanceof Error ? error.name : typeof error }, 'a subscriber threw'); },
+      (error, ordinal) => { host.log.error({ threadId: thread.id, ordinal, error: error instanceof Error ? error.name : typeof error }, 'a subscriber threw'); },
     );
   }
 

@@ -23,12 +23,18 @@ const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp
 
 /** What a file outside of worker/fs-ops.ts may take from node:fs. */
 const READING = new Set([
-  'closeSync', 'createReadStream', 'existsSync', 'fstat', 'fstatSync', 'lstat', 'lstatSync', 'open', 'openSync', 'opendir', 'read', 'readFile',
+  'closeSync', 'createReadStream', 'existsSync', 'fstat', 'fstatSync', 'lstat', 'lstatSync', 'open', 'openSync', 'opendir', 'opendirSync', 'read', 'readFile',
   'readFileSync', 'readSync', 'readdir', 'readdirSync', 'readlinkSync', 'realpath', 'stat', 'statSync', 'Stats', 'BigIntStats', 'Dirent', 'FSWatcher', 'FileHandle', 'constants', 'watch',
 ]);
 
 /** The host side loads code of the writer's only here: to stand in for it at the end, to measure how deep an item is, and to see who holds a lease. */
-const WORKER_IMPORTS = /^src\/sidecar\.ts -> worker\/(standby|engine)\.js$|^src\/exit\/exit-drain\.ts -> worker\/standby\.js$|^src\/producer\/.* -> worker\/transcode\/(transcoder|compile)\.js$|^src\/reader\/lease-holder\.ts -> worker\/lease\/(owner|owner-file|processes)\.js$/;
+const WORKER_IMPORTS = /^src\/sidecar\.ts -> worker\/(standby|engine)\.js$|^src\/exit\/exit-drain\.ts -> worker\/standby\.js$|^src\/producer\/.* -> worker\/transcode\/(transcoder|compile)\.js$|^src\/reader\/lease-holder\.ts -> worker\/lease\/(flocks|owner|owner-file|processes)\.js$/;
+
+/** Where time decides: bounds of waits, notices that are told seldom, the clock of the writer, and files of other processes. Nothing else sleeps or polls. */
+const TIMERS: readonly string[] = [
+  'src/control/pending-calls.ts', 'src/control/writer-handle.ts', 'src/lifecycle/deadline.ts', 'src/lifecycle/held-work.ts', 'src/lifecycle/late-notices.ts',
+  'src/lifecycle/operations.ts', 'src/producer/waiters.ts', 'src/reader/file-changes.ts', 'worker/fs-ops.ts',
+];
 
 describe('the house', () => {
   test(`keeps its files below ${LINES_MAX} lines`, () => {
@@ -70,6 +76,12 @@ describe('the house', () => {
   test('explains every error code under a heading of its own, and no other', () => {
     const headings = [...read('docs/errors.md').matchAll(/^#+ +`?(LASTWORD_[A-Z_]+)`?\s*$/gm)].map(([, code]) => code);
     expect(headings.slice().sort()).toEqual([...ERROR_CODES].sort());
+  });
+
+  test('neither sleeps nor polls: timers are bounds, and each has its place', () => {
+    const found = SHIPPED.filter((path) => [...nodesOf(parse(path))].some((node) => ts.isIdentifier(node) && ['setTimeout', 'setInterval'].includes(node.text))
+      || importsOf(parse(path)).some(({ specifier }) => /^(node:)?timers/.test(specifier)));
+    expect(found.sort()).toEqual(TIMERS);
   });
 
   test('leaves no test alone, nothing to be done later, and nothing untyped', () => {

@@ -21,12 +21,12 @@ export class Deliveries {
   readonly #queue: Pending[] = [];
   /** Waits until the first of the queue is reached, or for some time. */
   readonly #wait: (isReached: () => boolean) => Promise<void>;
-  readonly #onThrow: (error: unknown) => void;
+  readonly #onThrow: (error: unknown, ordinal: number) => void;
   /** Listeners that have thrown: each is told of once. */
   readonly #thrown = new WeakSet<Listener>();
   #isWaiting = false;
 
-  constructor(wait: (isReached: () => boolean) => Promise<void>, onThrow: (error: unknown) => void) {
+  constructor(wait: (isReached: () => boolean) => Promise<void>, onThrow: (error: unknown, ordinal: number) => void) {
     this.#wait = wait;
     this.#onThrow = onThrow;
   }
@@ -88,7 +88,7 @@ export class Deliveries {
       try {
         listener(item, ordinal);
       } catch (error) {
-        if (!this.#thrown.has(listener)) this.#onThrow(error);
+        if (!this.#thrown.has(listener)) this.#onThrow(error, ordinal);
         this.#thrown.add(listener);
       }
     }

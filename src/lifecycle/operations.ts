@@ -5,13 +5,16 @@ export class Operations {
   /** The last of each id. */
   readonly #last = new Map<ThreadId, Promise<unknown>>();
 
-  run<T>(id: ThreadId, operation: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(id);
-    const running = before === undefined ? operation() : before.then(operation, operation);
+  /** Of several ids, it is in line for all of them from the call on: two that want each other's wait for none. */
+  run<T>(ids: readonly ThreadId[], operation: () => Promise<T>): Promise<T> {
+    const before = ids.flatMap((id) => this.#last.get(id) ?? []);
+    const running = before.length === 0 ? operation() : Promise.all(before).then(operation);
     const settled = running.then(() => undefined, () => undefined).then(() => {
-      if (this.#last.get(id) === settled) this.#last.delete(id);
+      for (const id of ids) {
+        if (this.#last.get(id) === settled) this.#last.delete(id);
+      }
     });
-    this.#last.set(id, settled);
+    for (const id of ids) this.#last.set(id, settled);
     return running;
   }
 

@@ -1,6 +1,6 @@
 import { createCommand, threadIdOf, type ForkPoint } from '../create-thread.js';
 import { isLastwordError, LastwordError } from '../errors.js';
-import { invalidOption } from '../options.js';
+import { assertThreadId, invalidOption } from '../options.js';
 import { locateNearby, locateRollout } from '../reader/locate.js';
 import { setBase } from '../ring/slots.js';
 import { isThreadId } from '../rollout/thread-id.js';
@@ -59,15 +59,18 @@ export class Registry {
 
   /** One operation on a thread, behind those before it. */
   inOrder<T>(id: ThreadId, operation: () => Promise<T>): Promise<T> {
-    return this.#operations.run(id, operation);
+    return this.#operations.run([id], operation);
   }
 
-  /** `fork`: the history that the new thread goes on from. */
-  create(options: CreateThreadOptions, fork?: ForkPoint): Promise<RolloutThread> {
-    const id = threadIdOf(options);
-    const { parentId } = options;
-    if (parentId !== undefined && !isThreadId(parentId)) throw invalidOption('parentId', parentId, 'a lower-case UUID');
-    return this.#operations.run(id, () => this.#create(id, options, fork));
+  create(options: CreateThreadOptions): Promise<RolloutThread> {
+    const id = creatableId(options);
+    return this.#operations.run([id], () => this.#create(id, options, undefined));
+  }
+
+  /** A new thread that goes on from what `find` gives, when it is the source's turn too. */
+  fork(sourceId: ThreadId, options: CreateThreadOptions, find: () => Promise<ForkPoint>): Promise<RolloutThread> {
+    const id = creatableId(options);
+    return this.#operations.run([sourceId, id], async () => this.#create(id, options, await find()));
   }
 
   async #create(id: ThreadId, options: CreateThreadOptions, fork: ForkPoint | undefined): Promise<RolloutThread> {
@@ -82,7 +85,7 @@ export class Registry {
     if (stored !== undefined) throw threadExists(id, stored.path);
     const { path, base } = command;
     this.#host.assertOpen();
-    if (parentId !== undefined) this.#assertParentOpen(parentId);
+    if (parentId !== undefined) this.#assertParent(parentId, id);
     const thread = this.#takeSlot(id, fork === undefined ? 'created' : 'forked', path, parentId);
     const opening = this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })))
       .then(() => this.#enter(thread, { path, base, recovery: undefined, parentId, meta }));
@@ -97,6 +100,12 @@ export class Registry {
     throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `the parent ${parentId} has no rollout`, { threadId: parentId });
   }
 
+  /** @throws LASTWORD_THREAD_CLOSED, LASTWORD_INVALID_OPTION (a thread that was made again would descend from itself) */
+  #assertParent(parentId: ThreadId, id: ThreadId): void {
+    this.#assertParentOpen(parentId);
+    if ([...this.#lineFrom(parentId)].some((above) => above.parentId === id)) throw invalidOption('parentId', parentId, 'a thread that is not below this one');
+  }
+
   /** @throws LASTWORD_THREAD_CLOSED */
   #assertParentOpen(parentId: ThreadId): void {
     if (this.#byId.get(parentId)?.state === 'open') return;
@@ -105,8 +114,41 @@ export class Registry {
 
   /** @throws LASTWORD_INVALID_OPTION (id), the signal's reason; the rest as resumeThread() */
   resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
-    if (!isThreadId(id)) throw invalidOption('id', id, 'a lower-case UUID');
-    return this.#operations.run(id, () => this.#resume(id, signal));
+    assertThreadId(id);
+    return this.#operations.run([id], () => this.#resume(id, signal));
+  }
+
+  /** Does something with the thread while it is surely open, in its turn. The claim is the caller's. */
+  resumeFor(id: ThreadId, act: (thread: RolloutThread) => void): Promise<RolloutThread> {
+    assertThreadId(id);
+    return this.#operations.run([id], async () => {
+      let thread = await this.#resume(id, undefined);
+      // Its owner may have closed it since.
+      for (; thread.state !== 'open'; thread = await this.#resume(id, undefined)) await thread[Symbol.asyncDispose]();
+      try {
+        act(thread);
+      } catch (error) {
+        await thread[Symbol.asyncDispose]();
+        throw error;
+      }
+      return thread;
+    });
+  }
+
+  /** `missing`: why there is a fresh thread in its place. In line for both ids, so that two that want the same fresh one share it. */
+  async resumeOrCreate(
+    id: ThreadId, create: CreateThreadOptions, signal: AbortSignal | undefined,
+  ): Promise<{ thread: RolloutThread; missing: LastwordError | undefined }> {
+    assertThreadId(id);
+    const freshId = creatableId(create);
+    return this.#operations.run([id, freshId], async () => {
+      try {
+        return { thread: await this.#resume(id, signal), missing: undefined };
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        return { thread: await this.#create(freshId, create, undefined), missing: error };
+      }
+    });
   }
 
   async #resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
@@ -130,24 +172,32 @@ export class Registry {
     const { base, tornBytes, keptAt, meta } = await this.#open(thread, (place, deadlineMs) =>
       writer.call('resumeThread', deadlineMs, (control) => control.resumeThread({ threadId: id, path, ...place })));
     const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
-    if (recovery !== undefined) log.warn({ threadId: id, ...recovery }, 'the end of the rollout was torn: cut, and kept beside');
+    if (recovery !== undefined) log.warn({ threadId: id, ...recovery, nextOrdinal: base }, 'the end of the rollout was torn: cut, and kept beside');
     const { parent_thread_id: stated } = meta;
-    const parentId = isThreadId(stated) ? stated : undefined;
+    const parentId = isThreadId(stated) && stated !== id ? stated : undefined;
     this.#enter(thread, { path, base, recovery, parentId, meta });
     if (parentId !== undefined) await this.#join(thread, parentId);
     return thread;
   }
 
-  /** A resumed thread is its parent's child again, if the parent is open here. @throws LASTWORD_THREAD_CLOSED when it is closing */
+  /** A resumed thread is its parent's child again, also of one that is resumed after it. @throws LASTWORD_THREAD_CLOSED when it is closing */
   async #join(thread: RolloutThread, parentId: ThreadId): Promise<void> {
     const parent = this.#byId.get(parentId);
-    if (parent === undefined) return;
-    if (parent.state === 'open') {
+    if (parent === undefined || parent.state === 'open') {
+      // Where headers name each other as parents, the one that is opened last is the child: no close waits for itself.
+      for (const above of this.#lineFrom(parentId)) if (above.parentId === thread.id) this.#family.remove(thread.id, above);
       this.#family.add(parentId, thread, Promise.resolve());
       return;
     }
     await thread.close();
     this.#assertParentOpen(parentId);
+  }
+
+  /** The thread, its parent, and so on up, as far as they are open here. */
+  #lineFrom(id: ThreadId): Set<RolloutThread> {
+    const line = new Set<RolloutThread>();
+    for (let next = this.#byId.get(id); next !== undefined && !line.has(next); next = this.#byId.get(next.parentId ?? '')) line.add(next);
+    return line;
   }
 
   /** Waits until nobody has it open here. @throws LASTWORD_THREAD_BUSY when it is open, or behind a close that rejected */
@@ -192,6 +242,7 @@ export class Registry {
     } catch (error) {
       if (isLastwordError(error) && error.code === 'LASTWORD_TIMEOUT') this.#undo(thread);
       else this.remove(thread);
+      if (isLastwordError(error)) error.context.threadId ??= thread.id;
       throw error;
     }
   }
@@ -213,6 +264,19 @@ export class Registry {
     this.#byId.set(thread.id, thread);
     return thread;
   }
+}
+
+/** @throws LASTWORD_INVALID_OPTION (id, parentId) */
+function creatableId(options: CreateThreadOptions): ThreadId {
+  const id = threadIdOf(options);
+  const { parentId } = options;
+  if (parentId !== undefined) assertThreadId(parentId, 'parentId');
+  return id;
+}
+
+/** What a fresh thread may be put in the place of. */
+function isMissing(error: unknown): error is LastwordError {
+  return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
 }
 
 function threadExists(threadId: ThreadId, path: string | undefined): LastwordError {

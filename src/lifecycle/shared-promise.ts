@@ -7,11 +7,15 @@ export class SharedPromise<T> {
     return this.#promise;
   }
 
+  /** Who asks from within `begin` gets it too. */
   get(begin: () => Promise<T>): Promise<T> {
-    this.#promise ??= begin().catch((error: unknown) => {
+    if (this.#promise !== undefined) return this.#promise;
+    let follow: (began: Promise<T>) => void = () => undefined;
+    this.#promise = new Promise((resolve) => { follow = resolve; });
+    follow(begin().catch((error: unknown) => {
       this.#promise = undefined;
       throw error;
-    });
+    }));
     return this.#promise;
   }
 }

@@ -42,6 +42,17 @@ export class ThreadClose {
   }
 
   async run(plan: ClosePlan): Promise<ThreadCloseReceipt> {
+    try {
+      return await this.#run(plan);
+    } catch (error) {
+      const { code, context } = isLastwordError(error) ? error : { code: undefined, context: { unwritten: undefined } };
+      // Of a thread that failed all has been said.
+      if (this.#thread.state !== 'failed') this.#host.log.error({ threadId: this.#thread.id, code, unwritten: context.unwritten }, 'close could not finish');
+      throw error;
+    }
+  }
+
+  async #run(plan: ClosePlan): Promise<ThreadCloseReceipt> {
     const { memory, log } = this.#host;
     const thread = this.#thread;
     thread.assertNotFailed();
@@ -50,7 +61,8 @@ export class ThreadClose {
     const children = this.#host.closeChildren(thread, plan);
     const failures = children.length > 0 ? await failuresOf(children) : [];
     const mayWait = plan.waitForTracked && this.#heldBy === undefined;
-    if (mayWait && thread.held.labels.length > 0) await thread.held.settled(leftUntil(plan.heldUntil));
+    // Again: other work may have begun in the same tick as the last one ended.
+    while (mayWait && thread.held.labels.length > 0 && leftUntil(plan.heldUntil) > 0) await thread.held.settled(leftUntil(plan.heldUntil));
     const heldBy = this.#seal();
     if (!this.#isDrained) await this.#drain(plan.deadline);
     this.#isDrained = true;
@@ -63,7 +75,7 @@ export class ThreadClose {
       items: thread.accepted - thread.base, late: thread.late, forced: heldBy.length > 0, heldBy, salvage: undefined,
     } satisfies ThreadCloseReceipt;
     const { id: threadId } = thread;
-    if (receipt.forced) log.warn({ threadId, heldBy }, 'close forced: sealed while work was still held');
+    if (receipt.forced) log.warn({ threadId, heldBy, nextOrdinal: receipt.nextOrdinal }, 'close forced: sealed while work was still held');
     log.debug({ threadId, items: receipt.items, late: receipt.late }, 'thread closed');
     thread.entomb(receipt);
     this.#host.threadReleased(thread, receipt);
@@ -102,10 +114,11 @@ export class ThreadClose {
     await this.#host.writer.call('releaseThread', leftUntil(deadline), (control) => control.releaseThread(command));
   }
 
-  #incomplete(written: number, cause: LastwordError | undefined): LastwordError {
+  /** `acknowledged`: below it everything is on disk, as far as is known. */
+  #incomplete(acknowledged: number, cause: LastwordError | undefined): LastwordError {
     const { id: threadId, accepted } = this.#thread;
-    const unwritten = [{ threadId, from: written, to: accepted - 1 }];
-    return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `thread ${threadId}: ${accepted - written} items were not acknowledged`,
-      { threadId, unwritten }, cause === undefined ? undefined : { cause });
+    const unwritten = acknowledged < accepted ? [{ threadId, from: acknowledged, to: accepted - 1 }] : [];
+    const what = unwritten.length > 0 ? `${accepted - acknowledged} items were not acknowledged` : 'the writer did not answer';
+    return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `thread ${threadId}: ${what}`, { threadId, unwritten }, cause === undefined ? undefined : { cause });
   }
 }

@@ -2,7 +2,7 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { LATE, type Thread, type ThreadCloseReceipt } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { mutantWriter } from '../support/mutants.js';
+import { slowWriter } from '../support/mutants.js';
 import { itemsOf, numbered, openTestSidecar, rejection, until, upTo } from '../support/sidecars.js';
 
 /** A promise and what settles it. */
@@ -200,16 +200,24 @@ describe('close', () => {
     expect(await thread.flush()).toBe(await first);
   });
 
+  test('out of a listener of the signal, also a child\'s: the same promise, and one close', async () => {
+    const sidecar = await openTestSidecar();
+    const [root, next] = [await sidecar.createThread(), await sidecar.createThread()];
+    const child = await sidecar.createThread({ parentId: root.id });
+    const receipts: ThreadCloseReceipt[] = [];
+    sidecar.on('threadClosed', (receipt) => { receipts.push(receipt); });
+    const inside: Promise<unknown>[] = [];
+    for (const thread of [root, child]) thread.signal.addEventListener('abort', () => { inside.push(thread.close(), root.close()); });
+    const closing = root.close();
+    expect(inside.map((promise) => promise === closing)).toEqual([true, true, false, true]);
+    expect(inside[2]).toBe(child.close());
+    await closing;
+    expect(receipts.map(({ threadId }) => threadId)).toEqual([child.id, root.id]);
+    expect(next.append(numbered(0))).toBe(1);
+  });
+
   test('a slow disk: bounded by the deadline; called again it ends, and nothing is lost', async () => {
-    const writerUrl = mutantWriter({
-      file: 'worker/fs-ops.js', find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
-      replace: `write: (descriptor, bytes, offset, length) => {
-        const isSlow = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes('SLOW');
-        if (isSlow) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
-        return fs.writeSync(descriptor, bytes, offset, length);
-      },`,
-    });
-    const sidecar = await openTestSidecar({ writerUrl });
+    const sidecar = await openTestSidecar({ writerUrl: slowWriter() });
     const thread = await sidecar.createThread();
     thread.append({ type: 'SLOW' });
     expect(await rejection(thread.close({ timeoutMs: 100 }))).toMatchObject({

@@ -4,7 +4,7 @@ import { expectKept, lostOf, runHost, type Ended, type Scenario } from '../suppo
 import { mutantPackage, mutantWriter } from '../support/mutants.js';
 import { recordsOf, upTo } from '../support/sidecars.js';
 
-interface Logged { level: number; code?: string; unwritten?: { threadId: string; from: number; to: number }[] }
+interface Logged { level: number; msg: string; code?: string; unwritten?: { threadId: string; from: number; to: number }[] }
 
 /** What the library logged at level error: pino's lines, among whatever the process itself prints. */
 function errorsOf({ stderr }: Ended): Logged[] {
@@ -12,8 +12,8 @@ function errorsOf({ stderr }: Ended): Logged[] {
   return lines.filter(({ level }) => level >= 50);
 }
 
-function unwrittenOf(ended: Ended): NonNullable<Logged['unwritten']> {
-  return errorsOf(ended).flatMap(({ unwritten = [] }) => unwritten);
+function unwrittenOf(ended: Ended, message = 'the process ends'): NonNullable<Logged['unwritten']> {
+  return errorsOf(ended).filter(({ msg }) => msg.startsWith(message)).flatMap(({ unwritten = [] }) => unwritten);
 }
 
 /** A pass that throws when it has written and said so, and not yet let go of the frames. */
@@ -174,7 +174,9 @@ describe('option exitTimeoutMs', () => {
     const ended = await runHost({ end: 'signal', signal: 'SIGTERM', ...stuck, options: { ...stuck.options, signals: ['SIGTERM'], closeTimeoutMs: 300 } });
     expect(ended).toMatchObject({ code: null, signal: 'SIGTERM', isOverdue: false });
     const { ids = [], accepted = [], written = [] } = ended.told;
-    expect(unwrittenOf(ended)).toEqual(ids.map((threadId, which) => ({ threadId, from: written[which], to: (accepted[which] ?? 0) - 1 })));
+    const lost = ids.map((threadId, which) => ({ threadId, from: written[which], to: (accepted[which] ?? 0) - 1 }));
+    expect(unwrittenOf(ended, 'close could not finish')).toEqual(lost);
+    expect(unwrittenOf(ended)).toEqual(lost);
   });
 
   test('P5: a logger that throws changes neither the code nor what the other sidecars say', async () => {

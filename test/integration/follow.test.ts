@@ -1,11 +1,10 @@
 /** Records as they are written, read by whoever wants to, without a lease. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFileSync, copyFileSync, mkdirSync, readFileSync, renameSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { readRollout, type Damage, type ReadOptions, type RolloutRecord, type Thread } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { lineOf, rolloutOf } from '../support/rollouts.js';
+import { secondProcess } from '../support/second-process.js';
 import { numbered, openTestSidecar, temporaryFolder, until, upTo } from '../support/sidecars.js';
 
 /** A loop over the records that goes on by itself. */
@@ -130,14 +129,13 @@ describe('readRollout, option follow', () => {
     const thread = await sidecar.createThread();
     const { id, path } = thread;
     await thread.close();
-    const holder = spawn(process.execPath, [resolve(import.meta.dirname, '../support/lease-holder.mjs'), sidecar.directory, id], { stdio: ['pipe', 'pipe', 'inherit'] });
-    onTestFinished(() => { holder.kill('SIGKILL'); });
-    await once(holder.stdout, 'data');
+    const holder = secondProcess(sidecar.directory);
+    await holder.ask('resume', id);
     const reading = ofFile(path);
     await reading.has(1);
     appendFileSync(path, lineOf(1));
     await reading.has(2);
-    holder.kill('SIGKILL');
+    await holder.kill();
     await reading.ended;
     expect(reading.ordinals).toEqual([0, 1]);
   });

@@ -1,11 +1,8 @@
 /** Opening stored threads again: what is found at the end of the file, and who may have it. */
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { SidecarEvents } from 'lastword';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { itemsOf, linesOf, numbered, openTestSidecar, recordsOf, rejection, temporaryFolder, upTo } from '../support/sidecars.js';
 
 /** A stored thread with `count` items, closed. */
@@ -237,35 +234,6 @@ describe('resumeThread', () => {
 });
 
 describe('a lease', () => {
-  const HOST = fileURLToPath(new URL('../support/lease-holder.mjs', import.meta.url));
-
-  /** Another process that has the thread open; it says so on stdout. */
-  async function holder(directory: string, id: string): Promise<{ kill: () => Promise<void>; pid: number }> {
-    const child = spawn(process.execPath, [HOST, directory, id], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const exited = once(child, 'exit');
-    const kill = async (): Promise<void> => {
-      child.kill('SIGKILL');
-      await exited;
-    };
-    onTestFinished(kill);
-    await once(child.stdout, 'data');
-    return { kill, pid: child.pid ?? 0 };
-  }
-
-  test('a thread that another process has open is busy, and names its owner; a dead owner\'s is taken over at once', async () => {
-    const { id, directory, path } = await stored(1);
-    const { kill, pid } = await holder(directory, id);
-    const sidecar = await openTestSidecar({ directory });
-    expect(await rejection(sidecar.resumeThread(id))).toMatchObject({ code: 'LASTWORD_THREAD_BUSY', context: { threadId: id, owner: { pid } } });
-    expect(await rejection(sidecar.createThread({ id }))).toMatchObject({ code: 'LASTWORD_THREAD_EXISTS' });
-    await kill();
-    const thread = await sidecar.resumeThread(id);
-    thread.append(numbered(1));
-    await sidecar.close();
-    expect(locksIn(directory)).toEqual([]);
-    expect(await itemsOf(path)).toEqual([numbered(0), numbered(1)]);
-  });
-
   test('two sidecars of one process exclude each other', async () => {
     const directory = temporaryFolder();
     const [one, other] = [await openTestSidecar({ directory }), await openTestSidecar({ directory })];
@@ -273,12 +241,5 @@ describe('a lease', () => {
     expect(await rejection(other.resumeThread(thread.id))).toMatchObject({ code: 'LASTWORD_THREAD_BUSY', context: { owner: { pid: process.pid } } });
     await thread.close();
     expect((await other.resumeThread(thread.id)).accepted).toBe(1);
-  });
-
-  test('a process that ends without closing leaves no lease behind', async () => {
-    const { id, directory } = await stored(1);
-    const child = spawn(process.execPath, [HOST, directory, id, 'exit'], { stdio: ['pipe', 'ignore', 'inherit'] });
-    await once(child, 'exit');
-    expect(locksIn(directory)).toEqual([]);
   });
 });

@@ -150,6 +150,10 @@ describe('forkThread', () => {
     const other = await sidecar.createThread();
     expect(await rejection(sidecar.forkThread(source.id, { id: other.id }))).toMatchObject({ code: 'LASTWORD_THREAD_EXISTS' });
     await other.close();
+    const crossed = [rejection(sidecar.forkThread(source.id, { id: other.id })), rejection(sidecar.forkThread(other.id, { id: source.id }))];
+    for (const refused of [...crossed, rejection(sidecar.forkThread(source.id, { id: source.id }))]) {
+      expect(await refused).toMatchObject({ code: 'LASTWORD_THREAD_EXISTS' });
+    }
     expect(readdirSync(join(directory, 'locks'))).toEqual(before);
   });
 

@@ -1,7 +1,8 @@
 /** Threads that spawned others: a close goes through the whole subtree, children first. */
+import { writeFileSync } from 'node:fs';
 import { LATE, type Sidecar, type Thread, type ThreadCloseReceipt } from 'lastword';
 import { describe, expect, test } from 'vitest';
-import { numbered, openTestSidecar, recordsOf, rejection, upTo } from '../support/sidecars.js';
+import { linesOf, numbered, openTestSidecar, recordsOf, rejection, upTo } from '../support/sidecars.js';
 
 /** Which threads have closed, in order. */
 function closedOrder(sidecar: Sidecar): ThreadCloseReceipt[] {
@@ -152,5 +153,23 @@ describe('resumeThread', () => {
     hold[Symbol.dispose]();
     await closing;
     expect((await sidecar.resumeThread(first.id)).parentId).toBe(root.id);
+  });
+
+  test('headers that name each other, or themselves, as parents: resumed, and closed like others', async () => {
+    const sidecar = await openTestSidecar();
+    const [one, other, self] = [await sidecar.createThread(), await sidecar.createThread(), await sidecar.createThread()];
+    await Promise.all([one, other, self].map((thread) => thread.close()));
+    for (const [thread, parent] of [[one, other], [other, one], [self, self]] as const) {
+      const header = (linesOf(thread.path)[0] ?? '').replace('"payload":{', `"payload":{"parent_thread_id":"${parent.id}",`).replace(/,"crc":"[0-9a-f]{8}"/, '');
+      writeFileSync(thread.path, `${header}\n`);
+    }
+    const resumed: Thread[] = [];
+    for (const { id } of [one, other, self, one]) resumed.push(await sidecar.resumeThread(id));
+    expect(resumed.map(({ parentId }) => parentId)).toEqual([other.id, one.id, undefined, other.id]);
+    const [first, , alone] = resumed;
+    for (const thread of resumed) thread.append(numbered(0));
+    expect(await first?.close()).toMatchObject({ items: 2, forced: false });
+    expect(await alone?.close()).toMatchObject({ items: 1, forced: false });
+    expect([...sidecar.liveThreads()]).toEqual([]);
   });
 });

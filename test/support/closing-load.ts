@@ -139,18 +139,21 @@ async function closeComplaints(sidecar: Sidecar, expected: { threads: number; it
   }
 }
 
-function leftOf(sidecar: Sidecar): { live: string[]; open: number; descriptors: string[]; leases: string[] } {
+/** What a sidecar still has: threads, descriptors, leases. */
+export function leftOf(sidecar: Sidecar): { live: string[]; open: number; descriptors: string[]; leases: string[] } {
   const locks = join(sidecar.directory, 'locks');
+  // The heartbeat of all its leases is the sidecar's own, and open as long as it is.
+  const isHeartbeat = (path: string): boolean => sidecar.state === 'open' && path.startsWith(locks) && path.endsWith('.owner');
   return {
     live: [...sidecar.liveThreads()].map(({ id }) => id),
     open: sidecar.stats().files.open,
-    descriptors: (openDescriptors() ?? []).filter((path) => path.startsWith(sidecar.directory + sep)),
+    descriptors: (openDescriptors() ?? []).filter((path) => path.startsWith(sidecar.directory + sep) && !isHeartbeat(path)),
     leases: existsSync(locks) ? readdirSync(locks).filter((name) => name.endsWith('.lock')) : [],
   };
 }
 
 /** What this process has open; undefined where the system does not tell. */
-function openDescriptors(): string[] | undefined {
+export function openDescriptors(): string[] | undefined {
   const folder = '/proc/self/fd';
   if (!existsSync(folder)) return undefined;
   return readdirSync(folder).flatMap((name) => {
@@ -162,11 +165,12 @@ function openDescriptors(): string[] | undefined {
   });
 }
 
-function nameOf(error: unknown): string {
+export function nameOf(error: unknown): string {
   return error instanceof LastwordError ? error.code : String(error);
 }
 
-function compared(what: string, found: unknown, expected: unknown): string[] {
+/** Nothing where they are the same, else the difference in words. */
+export function compared(what: string, found: unknown, expected: unknown): string[] {
   const [foundText, expectedText] = [JSON.stringify(found), JSON.stringify(expected)];
   return foundText === expectedText ? [] : [`${what}: ${foundText}, and should be ${expectedText}`];
 }

@@ -53,3 +53,15 @@ export function withheldAnswer(command: string): URL {
     answered${command}(`,
   });
 }
+
+/** A writer whose disk takes a second for what holds the text SLOW. */
+export function slowWriter(): URL {
+  return mutantWriter({
+    file: 'worker/fs-ops.js', find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
+    replace: `write: (descriptor, bytes, offset, length) => {
+        const isSlow = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes('SLOW');
+        if (isSlow) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+        return fs.writeSync(descriptor, bytes, offset, length);
+      },`,
+  });
+}

@@ -1,7 +1,7 @@
 import { join, resolve, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { archivedPath, parseRolloutPath, rolloutName, rolloutPath } from '../../src/rollout/rollout-path.js';
+import { archivedPath, otherPlaceOf, parseRolloutPath, rolloutName, rolloutPath } from '../../src/rollout/rollout-path.js';
 import { newThreadId } from '../../src/rollout/thread-id.js';
 import { SEED } from '../support/random.js';
 
@@ -61,6 +61,14 @@ describe('the path of a rollout', () => {
   });
 });
 
+test('the other place of a rollout is the archive, or the folder of the day in its name; of other paths there is none', () => {
+  const [active, archived] = [rolloutPath('/root', ID), archivedPath('/root', ID)];
+  expect([otherPlaceOf(active), otherPlaceOf(archived)]).toEqual([archived, active]);
+  const local = 'rollout-2025-01-02T23-04-05-6fa459ea-ee8a-4ca4-894e-db77e160355e.jsonl';
+  expect(otherPlaceOf(`/root/archived_sessions/${local}`)).toBe(`/root/sessions/2025/01/02/${local}`);
+  for (const path of [`/elsewhere/${local}`, `/root/sessions/2025/01/03/${local}`, '/root/archived_sessions/x.jsonl', '']) expect(otherPlaceOf(path)).toBeUndefined();
+});
+
 describe('reading a name back', () => {
   test('takes files of others, with local time, of any UUID, compressed or not', () => {
     const name = 'rollout-2025-01-02T03-04-05-6fa459ea-ee8a-4ca4-894e-db77e160355e.jsonl';
@@ -69,9 +77,13 @@ describe('reading a name back', () => {
     expect(parseRolloutPath(`${name}.zst`)).toEqual({ id, time: '2025-01-02T03-04-05', isCompressed: true });
   });
 
+  test('takes an id in either case, as the same one', () => {
+    expect(parseRolloutPath(`rollout-2026-11-21T02-47-15-${ID.toUpperCase()}.jsonl`)?.id).toBe(ID);
+  });
+
   test.each([
     `.rollout-2026-11-21T02-47-15-${ID}.jsonl.1f2e.tmp`, `rollout-2026-11-21T02-47-15-${ID}.jsonl.torn`, `${ID}.jsonl`,
-    `rollout-2026-11-21T02-47-15-${ID.toUpperCase()}.jsonl`, `rollout-2026-11-21-${ID}.jsonl`, '', `x-rollout-2026-11-21T02-47-15-${ID}.jsonl`,
+    `rollout-2026-11-21-${ID}.jsonl`, '', `x-rollout-2026-11-21T02-47-15-${ID}.jsonl`,
   ])('does not take %j', (name) => {
     expect(parseRolloutPath(name)).toBeUndefined();
   });
