@@ -3,10 +3,11 @@ import { UsageError, parseOptions, runProgram, seedOf } from './cli.js';
 import { environment } from './environment.js';
 import { bytesText } from './format.js';
 import { appendTable, runAppend, type AppendResult } from './scenarios/append.js';
+import { runLists } from './scenarios/lists.js';
 import { readingTable, runReading, type ReadingRow } from './scenarios/reading.js';
 import { runSustained, sustainedTable, type SustainedResult } from './scenarios/sustained.js';
 
-const SCENARIOS = ['append', 'sustained', 'reading'] as const;
+const SCENARIOS = ['append', 'sustained', 'reading', 'lists'] as const;
 const QUICK = { appendRounds: 80, repetitions: 3 } as const;
 const FULL = { appendRounds: 300, repetitions: 7 } as const;
 
@@ -15,7 +16,7 @@ const USAGE = `npm run bench -- [--quick] [--only <${SCENARIOS.join('|')}>] [--s
   --only    one scenario
   --json    writes all figures, of every round too, to this file`;
 
-interface Results { append?: AppendResult[]; sustained?: SustainedResult[]; reading?: ReadingRow[] }
+interface Results { append?: AppendResult[]; sustained?: SustainedResult[]; reading?: ReadingRow[]; lists?: ReadingRow[] }
 
 async function main(): Promise<number> {
   const options = parseOptions({
@@ -46,6 +47,11 @@ async function main(): Promise<number> {
     print(`\nReading back (medians of ${repetitions} alternating rounds)\n`);
     results.reading = await runReading(repetitions, options.quick === true, seed);
     print(readingTable(results.reading));
+  }
+  if (scenarios.includes('lists')) {
+    print(`\nLists (medians of ${repetitions} rounds, each of fresh processes)\n`);
+    results.lists = await runLists(repetitions, options.quick === true, seed);
+    print(readingTable(results.lists));
   }
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ environment: where, seed, quick: options.quick === true, ...results }, null, 2)}\n`);

@@ -6,7 +6,7 @@ export type { LastwordErrorCode, LastwordErrorContext } from './errors.js';
 export type { SidecarOptions } from './options.js';
 export { LATE } from './types.js';
 export type {
-  CloseOptions, CreateThreadOptions, Damage, Durability, FlushOptions, ForkThreadOptions, Histogram, LiveThread, PublishOptions, ReadOptions, Receipt, ResumeThreadOptions,
+  CloseOptions, CreateThreadOptions, Damage, Durability, FlushOptions, ForkThreadOptions, Histogram, ListOptions, LiveThread, PublishOptions, ReadOptions, Receipt, ResumeThreadOptions,
   RolloutItem, RolloutRecord, Sidecar, SidecarCloseReceipt, SidecarEvents, SidecarState, SidecarStats, Thread, ThreadCloseReceipt, ThreadId,
-  ThreadState, VerifyOptions, VerifyReport,
+  ThreadPage, ThreadState, ThreadSummary, VerifyOptions, VerifyReport,
 } from './types.js';

@@ -130,7 +130,7 @@ function limit(options: SidecarOptions, name: LimitName): number {
 }
 
 /** One of a few words, or the default where none is given. */
-function choice<Word extends string>(name: string, value: Word | undefined, words: readonly Word[], fallback: Word): Word {
+export function choice<Word extends string>(name: string, value: Word | undefined, words: readonly Word[], fallback: Word): Word {
   if (value === undefined) return fallback;
   if (!words.includes(value)) throw invalidOption(name, value, words.map((word) => `'${word}'`).join(', '));
   return value;

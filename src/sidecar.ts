@@ -6,12 +6,15 @@ import { fromWireError, isLastwordError, LastwordError } from './errors.js';
 import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
 import { leftUntil } from './lifecycle/deadline.js';
 import { LateNotices } from './lifecycle/late-notices.js';
+import { RegistryListHost } from './lifecycle/list-host.js';
 import { Registry } from './lifecycle/registry.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
 import { planClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { ExitDrain } from './exit/exit-drain.js';
 import { hearOfEnd } from './exit/process-end.js';
 import { hearOfSignals } from './exit/signals.js';
+import { ThreadLists } from './reader/lists/thread-lists.js';
+import { FilePool } from './pool/file-pool.js';
 import { StoredThreads } from './lifecycle/stored-threads.js';
 import { createLog, type Log } from './log.js';
 import { checkFlush, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
@@ -42,6 +45,9 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   #stopHearing: (() => void)[] = [];
   protected readonly registry: Registry;
   protected readonly stored: StoredThreads;
+  readonly #pool = new FilePool();
+  readonly #listed: RegistryListHost;
+  protected readonly lists: ThreadLists;
   readonly #lateNotices = new LateNotices((threadId, count) => { this.tell('late', { threadId, count }); });
   readonly #closing = new SharedPromise<SidecarCloseReceipt>();
   readonly #closed: Totals & { forced: number } = { threads: 0, items: 0, late: 0, forced: 0 };
@@ -62,6 +68,8 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.log = createLog(options.logger);
     this.registry = new Registry(this);
     this.stored = new StoredThreads(this, this.registry);
+    this.#listed = new RegistryListHost(this, this.registry, { pool: this.#pool, instance: data.owner.instance });
+    this.lists = new ThreadLists(this.#listed);
     this.waiters = new Waiters(ring, () => this.writer.hold());
   }
 
@@ -165,6 +173,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#closed.late += receipt.late;
     this.#closed.forced += receipt.forced ? 1 : 0;
     this.registry.remove(thread);
+    this.#listed.released(thread.path);
     this.waiters.recheck();
     this.tell('threadClosed', receipt);
   }
@@ -187,6 +196,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     if (failures.length > 0) throw incompleteClose(failures);
     await this.writer.end(Math.max(1, leftUntil(plan.deadline)));
     this.#state = 'closed';
+    await this.#pool.close();
     for (const stop of this.#stopHearing.splice(0)) stop();
     this.waiters.recheck();
     this.#lateNotices.flush();
@@ -201,6 +211,10 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   assertOpen(): void {
     if (this.#writerDeath !== undefined) throw this.#writerDeath;
     if (this.#state !== 'open') throw new LastwordError('LASTWORD_NOT_OPEN', `the sidecar is ${this.#state}`, { directory: this.directory });
+  }
+
+  protected assertReadable(): void {
+    if (this.#state === 'closed') this.assertOpen();
   }
 
   #isDrained(): boolean {

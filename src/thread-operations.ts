@@ -4,12 +4,14 @@ import type { Registry } from './lifecycle/registry.js';
 import type { StoredThreads } from './lifecycle/stored-threads.js';
 import type { Log } from './log.js';
 import { checkFork, checkResume, type ResolvedOptions } from './options.js';
+import type { ThreadLists } from './reader/lists/thread-lists.js';
 import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
 import { openThread } from './reader/read-thread.js';
 import { recordsOf, type RecordStream } from './reader/record-stream.js';
 import type { RolloutThread } from './thread.js';
 import type {
-  CreateThreadOptions, ForkThreadOptions, LiveThread, ReadOptions, ResumeThreadOptions, RolloutItem, RolloutRecord, SidecarEvents, Thread, ThreadId,
+  CreateThreadOptions, ForkThreadOptions, ListOptions, LiveThread, ReadOptions, ResumeThreadOptions, RolloutItem, RolloutRecord, SidecarEvents, Thread, ThreadId,
+  ThreadPage, ThreadSummary,
 } from './types.js';
 
 type EventMap = { [E in keyof SidecarEvents]: [SidecarEvents[E]] };
@@ -20,9 +22,12 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   abstract readonly log: Log;
   protected abstract readonly registry: Registry;
   protected abstract readonly stored: StoredThreads;
+  protected abstract readonly lists: ThreadLists;
 
   /** @throws LASTWORD_NOT_OPEN, and what ended the writer */
   abstract assertOpen(): void;
+  /** Files can be read as long as it is not closed. @throws LASTWORD_NOT_OPEN */
+  protected abstract assertReadable(): void;
 
   async createThread<I extends { type: string } = RolloutItem>(options: CreateThreadOptions = {}): Promise<Thread<I>> {
     this.assertOpen();
@@ -44,6 +49,16 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   async forkThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ForkThreadOptions = {}): Promise<Thread<I>> {
     this.assertOpen();
     return handleOf<I>(await this.stored.fork(id, checkFork(options)));
+  }
+
+  async getThread(id: ThreadId): Promise<ThreadSummary | undefined> {
+    this.assertReadable();
+    return this.lists.get(id);
+  }
+
+  async listThreads(options: ListOptions = {}): Promise<ThreadPage> {
+    this.assertReadable();
+    return this.lists.list(options);
   }
 
   async archiveThread(id: ThreadId): Promise<void> {

@@ -1,8 +1,10 @@
 /** The public shapes. Names and semantics are the contract's; what is not here yet is not built yet. */
 import type { EventEmitter } from 'node:events';
 import type { LastwordError } from './errors.js';
+import type { ListOptions, ThreadPage, ThreadSummary } from './list-types.js';
 import type { ReadOptions } from './reading-types.js';
 
+export type { ListOptions, ThreadPage, ThreadSummary } from './list-types.js';
 export type { Damage, ReadOptions, VerifyOptions, VerifyReport } from './reading-types.js';
 
 /** Lower-case UUID. New ids are version 7, so that an id alone gives its file. */
@@ -67,6 +69,14 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
    * the end)
    */
   forkThread<I extends { type: string } = RolloutItem>(id: ThreadId, options?: ForkThreadOptions): Promise<Thread<I>>;
+  /** A stored or live thread; undefined where there is none, or its rollout cannot be summarised. @throws LASTWORD_INVALID_OPTION, LASTWORD_NOT_OPEN (closed) */
+  getThread(id: ThreadId): Promise<ThreadSummary | undefined>;
+  /**
+   * Newest first unless told otherwise; complete: everything under the directory, whoever wrote it. Without filter and by
+   * creation it opens only what is on the page; else it goes by a catalogue, which is made at the first such call.
+   * @throws LASTWORD_INVALID_OPTION, LASTWORD_NOT_OPEN (closed)
+   */
+  listThreads(options?: ListOptions): Promise<ThreadPage>;
   /**
    * Takes no lease. In the writing process it sees everything accepted at the call. Bounded memory whatever the file's size.
    * @throws LASTWORD_THREAD_NOT_FOUND (the thread, or the base of a fork), LASTWORD_ROLLOUT_CORRUPT, LASTWORD_INVALID_OPTION

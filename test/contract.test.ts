@@ -21,7 +21,7 @@ const LATER = NOT_BUILT_YET.flatMap(({ names }) => names);
 
 /** Whose members are options, and of what. */
 const OPTIONS: Readonly<Record<string, string>> = {
-  CreateThreadOptions: 'createThread', FlushOptions: 'flush', CloseOptions: 'close', ReadOptions: '(readRollout|readThread)',
+  CreateThreadOptions: 'createThread', FlushOptions: 'flush', CloseOptions: 'close', ReadOptions: '(readRollout|readThread)', ListOptions: 'listThreads',
 };
 
 /** The type or function a name belongs to: with it, all of its members are not built. */

@@ -23,12 +23,12 @@ const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp
 
 /** What a file outside of worker/fs-ops.ts may take from node:fs. */
 const READING = new Set([
-  'closeSync', 'createReadStream', 'existsSync', 'fstat', 'fstatSync', 'lstat', 'lstatSync', 'open', 'openSync', 'opendir', 'read', 'readFile',
+  'closeSync', 'createReadStream', 'existsSync', 'fstat', 'fstatSync', 'lstat', 'lstatSync', 'open', 'openSync', 'opendir', 'opendirSync', 'read', 'readFile',
   'readFileSync', 'readSync', 'readdir', 'readdirSync', 'readlinkSync', 'realpath', 'stat', 'statSync', 'Stats', 'BigIntStats', 'Dirent', 'FSWatcher', 'FileHandle', 'constants', 'watch',
 ]);
 
 /** The host side loads code of the writer's only here: to stand in for it at the end, to measure how deep an item is, and to see who holds a lease. */
-const WORKER_IMPORTS = /^src\/sidecar\.ts -> worker\/(standby|engine)\.js$|^src\/exit\/exit-drain\.ts -> worker\/standby\.js$|^src\/producer\/.* -> worker\/transcode\/(transcoder|compile)\.js$|^src\/reader\/lease-holder\.ts -> worker\/lease\/(owner|owner-file|processes)\.js$/;
+const WORKER_IMPORTS = /^src\/sidecar\.ts -> worker\/(standby|engine)\.js$|^src\/exit\/exit-drain\.ts -> worker\/standby\.js$|^src\/producer\/.* -> worker\/transcode\/(transcoder|compile)\.js$|^src\/reader\/lease-holder\.ts -> worker\/lease\/(flocks|owner|owner-file|processes)\.js$/;
 
 /** Where time decides: bounds of waits, notices that are told seldom, the clock of the writer, and files of other processes. Nothing else sleeps or polls. */
 const TIMERS: readonly string[] = [

@@ -1,7 +1,28 @@
+import type { Query } from '../reader/lists/query.js';
 import type { VerifyReport } from '../types.js';
 
 /** What threads of a pool are asked to do with files, by the name of the module in worker/tasks that does it. */
 export interface FileTasks {
-  verify: { input: string; output: VerifyReport };
+  readonly 'select-rollouts': { readonly input: SelectRollouts; readonly output: SelectedRollouts };
+  /** Input: a path. */
+  readonly verify: { readonly input: string; readonly output: VerifyReport };
 }
 export type FileTask = keyof FileTasks;
+
+/** Asks for rollouts in an order, by the catalogue. */
+export interface SelectRollouts extends Omit<Query, 'limit'> {
+  readonly directory: string;
+  /** At most so many. */
+  readonly count: number;
+  /** Rollouts that may have changed, however lately the catalogue was compared with the files. */
+  readonly changed: readonly string[];
+}
+
+export interface SelectedRollouts {
+  /** In order; `folder` is from the directory, `key` what they are sorted by. */
+  readonly rollouts: readonly { readonly folder: string; readonly name: string; readonly key: number; readonly problem: string | undefined }[];
+  /** There are others behind them. */
+  readonly isMore: boolean;
+  /** Why the catalogue could not be written; nothing else depends on it. */
+  readonly unsaved: string | undefined;
+}

@@ -5,6 +5,7 @@ import { decodeLine } from '../rollout/envelope.js';
 import { otherPlaceOf, parseRolloutPath } from '../rollout/rollout-path.js';
 import { timeOf } from '../rollout/thread-id.js';
 import type { ThreadId } from '../types.js';
+import { readFirstLine, readFrom } from './lists/pieces.js';
 
 /** The header of a stored rollout. */
 export interface Head {
@@ -17,9 +18,6 @@ export interface Head {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-const FIRST_READ_BYTES = 16 << 10;
-const HEAD_BYTES_MAX = 16 << 20;
-const NEWLINE = 0x0a;
 const DAY_MS = 86_400_000;
 /** Heads that are read at the same time. */
 const AT_ONCE = 8;
@@ -52,7 +50,7 @@ async function pathsIn(folder: string, sinceMs: number): Promise<string[]> {
 export async function readHead(path: string, isArchived: boolean): Promise<Head | undefined> {
   const other = otherPlaceOf(path);
   // It may just have been archived, or unarchived.
-  const line = await readFirstLine(path) ?? (other === undefined ? undefined : await readFirstLine(other));
+  const line = await firstLineOf(path) ?? (other === undefined ? undefined : await firstLineOf(other));
   const record = line === undefined ? undefined : decodeLine(line.content);
   const id = parseRolloutPath(path)?.id;
   if (line === undefined || record?.type !== 'session_meta' || id === undefined) return undefined;
@@ -61,17 +59,11 @@ export async function readHead(path: string, isArchived: boolean): Promise<Head 
   return { id, path, isArchived, ordinal: record.ordinal ?? 0, bytes: line.bytes, payload: payload as Record<string, unknown> };
 }
 
-async function readFirstLine(path: string): Promise<{ content: Buffer; bytes: number } | undefined> {
+async function firstLineOf(path: string): Promise<{ content: Buffer; bytes: number } | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(noneIfAbsent);
   if (Array.isArray(file)) return undefined;
   try {
-    for (let bytes = FIRST_READ_BYTES; bytes <= HEAD_BYTES_MAX; bytes *= 4) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(bytes), 0, bytes, 0);
-      const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
-      if (end >= 0) return { content: buffer.subarray(0, end), bytes: end + 1 };
-      if (bytesRead < bytes) return { content: buffer.subarray(0, bytesRead), bytes: bytesRead };
-    }
-    return undefined;
+    return await readFrom(file, readFirstLine());
   } finally {
     await file.close();
   }

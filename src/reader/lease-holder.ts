@@ -1,10 +1,13 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { HEARTBEAT_AGE_MAX_MS } from '../../worker/lease/owner-file.js';
+import { codexLockPath, findFlock } from '../../worker/lease/flocks.js';
 import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from '../../worker/lease/owner.js';
 import { systemProcesses } from '../../worker/lease/processes.js';
 import { parseRolloutPath } from '../rollout/rollout-path.js';
+import type { ThreadId } from '../types.js';
 
 /** Levels of `sessions/YYYY/MM/DD` and `archived_sessions` below the root. */
 const DEPTHS = { sessions: 4, archived_sessions: 1 } as const;
@@ -15,11 +18,15 @@ export function leasePathOf(path: string): string | undefined {
   for (const [name, depth] of Object.entries(DEPTHS)) {
     let folder = path;
     for (let level = 0; level < depth; level += 1) folder = dirname(folder);
-    if (id !== undefined && basename(folder) === name) return join(dirname(folder), 'locks', `${id}.lock`);
+    if (id !== undefined && basename(folder) === name) return leasePath(dirname(folder), id);
   }
   return undefined;
 }
 
+/** Where the lease of a thread stands. */
+export function leasePath(directory: string, id: ThreadId): string {
+  return join(directory, 'locks', `${id}.lock`);
+}
 
 /** Whose lease it is. */
 export interface LeaseHolder {
@@ -39,6 +46,12 @@ export async function leaseHolder(leasePath: string): Promise<LeaseHolder | unde
   // Only the processes of this machine can be asked after; of all others the heartbeat tells.
   const isAlive = isHere && owner.namespace === self.namespace ? systemProcesses.isAlive(owner) : ageMs <= HEARTBEAT_AGE_MAX_MS;
   return isAlive ? { owner } : undefined;
+}
+
+/** Who has the thread open as Codex does, under a flock(). Of Codex only the process is known. */
+export function codexHolder(directory: string, id: ThreadId): Pick<LeaseOwner, 'pid' | 'host'> | undefined {
+  const pid = findFlock(codexLockPath(directory, id))?.pid;
+  return pid === undefined ? undefined : { pid, host: hostname() };
 }
 
 /** Nobody holds a file that lies in no directory of rollouts. */

@@ -1,14 +1,15 @@
 import { basename, dirname, join } from 'node:path';
 import { LastwordError } from '../errors.js';
 import type { ThreadId } from '../types.js';
-import { isThreadId, timeOf } from './thread-id.js';
+import { parseThreadId, timeOf } from './thread-id.js';
 
 /** Last moment whose year has four digits; an id may claim a later one, a folder may not. */
 const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-const NAME = /^rollout-(\d{4}(?:-\d\d){2}T\d\d(?:-\d\d){2})-([0-9a-f-]{36})\.jsonl(\.zst)?$/;
+const NAME = /^rollout-(\d{4}(?:-\d\d){2}T\d\d(?:-\d\d){2})-([0-9a-fA-F-]{36})\.jsonl(\.zst)?$/;
 
 /** What the name of a rollout says. */
 export interface RolloutName {
+  /** In lower case, whichever the name has. */
   readonly id: ThreadId;
   /** `YYYY-MM-DDTHH-MM-SS`: UTC in files of ours, local time in Codex's. */
   readonly time: string;
@@ -39,6 +40,12 @@ export function archivedPath(directory: string, id: ThreadId): string {
   return join(directory, 'archived_sessions', rolloutName(id));
 }
 
+/** Whether the id alone gives the path. */
+export function hasRolloutPath(id: ThreadId): boolean {
+  const timeMs = timeOf(id);
+  return timeMs !== undefined && timeMs <= TIME_MS_MAX;
+}
+
 /** Where a rollout is moved to when it is archived, or when it is unarchived; undefined where the path is of neither place. */
 export function otherPlaceOf(path: string): string | undefined {
   const [date = ''] = (parseRolloutPath(path)?.time ?? '').split('T');
@@ -51,16 +58,21 @@ export function otherPlaceOf(path: string): string | undefined {
 
 /** Reads the name back from a path; undefined for files that are no rollouts, temporary ones among them. */
 export function parseRolloutPath(path: string): RolloutName | undefined {
-  const [, time, id, compressed] = NAME.exec(basename(path)) ?? [];
-  if (time === undefined || !isThreadId(id)) return undefined;
+  const [, time, text = '', compressed] = NAME.exec(basename(path)) ?? [];
+  const id = parseThreadId(text);
+  if (time === undefined || id === undefined) return undefined;
   return { id, time, isCompressed: compressed !== undefined };
 }
 
+/** True for names of rollouts, and for those that only look like one: whoever counts rollouts counts these too. */
+export function isLikeRollout(name: string): boolean {
+  return name.startsWith('rollout-') && (name.endsWith('.jsonl') || name.endsWith('.jsonl.zst'));
+}
+
 function isoTimeOf(id: ThreadId): string {
-  const timeMs = timeOf(id);
-  if (timeMs === undefined || timeMs > TIME_MS_MAX) {
+  if (!hasRolloutPath(id)) {
     const what = 'the id must be a lower-case UUID of version 7 with a year of four digits';
     throw new LastwordError('LASTWORD_INVALID_OPTION', what, { option: 'id', value: id });
   }
-  return new Date(timeMs).toISOString();
+  return new Date(timeOf(id) ?? NaN).toISOString();
 }

@@ -60,19 +60,6 @@ describe('a rollout of ours', () => {
     expect(readFileSync(path).subarray(0, ours.length)).toEqual(ours);
   });
 
-  test('goes back and forth between codex and us without a gap, and each hears what the other added', async (context) => {
-    const home = codexHome(context);
-    const { id, path } = await storedThread(home);
-    let next = 0;
-    for (const round of upTo(3)) {
-      const heard = heardBy(await resumeTurn(home, id, `theirs ${round}`));
-      expect(heard).toEqual(expect.arrayContaining(['our question', ...upTo(round).map((earlier) => `ours ${earlier}`), `theirs ${round}`]));
-      next = (await wholeTypes(path)).length;
-      expect(await resumeHere(home, id, `ours ${round}`)).toEqual({ ordinals: [next], tornBytes: 0 });
-    }
-    expect(await wholeTypes(path)).toHaveLength(next + 1);
-  });
-
   test('whose host was killed amid a line is healed by us, resumed by codex, and resumed by us again', async (context) => {
     const home = codexHome(context);
     const { id, path, whole } = await tornRollout(home);
@@ -124,16 +111,6 @@ describe('a rollout of ours', () => {
     thread.append(message('assistant', 'our answer'));
     await sidecar.close();
     expect(heardBy(await resumeTurn(home, thread.id, 'go on'))).toEqual([expect.any(String), 'our question', 'our answer', 'go on']);
-    await wholeTypes(thread.path);
-  });
-
-  test('with a rollback is resumed by codex, which hears what was rolled back', async (context) => {
-    const home = codexHome(context);
-    const sidecar = await openTestSidecar({ directory: home.directory });
-    const thread = await sidecar.createThread({ meta: metaFor(home) });
-    thread.rollback(thread.append(message('user', 'taken back')));
-    await sidecar.close();
-    expect(heardBy(await resumeTurn(home, thread.id, 'go on'))).toContain('taken back');
     await wholeTypes(thread.path);
   });
 

@@ -1,10 +1,11 @@
 /** Turns of the codex binary in a home of their own, and what they left. */
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readRollout } from 'lastword';
 import { expect, inject, type TestContext } from 'vitest';
+import { parseRolloutPath, rolloutPath } from '../../src/rollout/rollout-path.js';
 import { openTestSidecar, recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
 import { CODEX_VERSION, ISOLATED } from './install.js';
 import './setup.js';
@@ -35,7 +36,7 @@ interface Answer {
   readonly stdout: string;
   readonly stderr: string;
   /** The model's input, once for every request. */
-  readonly inputs: readonly (readonly { content?: readonly { text?: string }[] }[])[];
+  readonly inputs: readonly (readonly { content?: readonly { text?: string }[] | null }[])[];
 }
 
 /** A home of codex, which is also a sidecar's directory, and the folder its agent works in. */
@@ -57,6 +58,24 @@ export function metaFor({ folder }: Home): Record<string, string> {
   return { cwd: folder, originator: 'lastword_test', cli_version: CODEX_VERSION, source: 'exec', model_provider: 'scripted' };
 }
 
+export const OLD_ID = '019e1625-789d-76c0-80ab-3724b5ddb799';
+
+/** A thread from before codex numbered records, with a question and an answer, or with the text given. Returns its path. */
+export function oldThread(home: Home, text = oldText(home)): string {
+  const path = rolloutPath(home.directory, OLD_ID);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+function oldText(home: Home): string {
+  const lines = [
+    { type: 'session_meta', payload: { id: OLD_ID, timestamp: '2026-05-11T08:26:55.042Z', ...metaFor(home) } },
+    message('user', 'the question'), { type: 'event_msg', payload: { type: 'user_message', message: 'the question' } }, message('assistant', 'the answer'),
+  ];
+  return lines.map((line) => `${JSON.stringify({ timestamp: '2026-05-11T08:27:17.490Z', ...line })}\n`).join('');
+}
+
 export function message(role: 'user' | 'assistant', text: string): { type: string; payload: object } {
   const content = [{ type: role === 'user' ? 'input_text' : 'output_text', text }];
   return { type: 'response_item', payload: { type: 'message', role, content } };
@@ -70,6 +89,11 @@ export function startTurn(home: Home, prompt: string, options: { commands?: stri
 /** One more turn of a thread that is there. */
 export function resumeTurn(home: Home, id: string, prompt: string): Promise<Answer> {
   return turn(home, ['exec', 'resume', '--skip-git-repo-check', id, prompt]);
+}
+
+/** A new thread that goes on from another one, with one turn. */
+export function forkTurn(home: Home, id: string, prompt: string): Promise<Answer> {
+  return turn(home, ['exec', 'fork', '--skip-git-repo-check', id, prompt]);
 }
 
 function turn(
@@ -93,10 +117,19 @@ function turn(
   });
 }
 
+/** The rollouts in the home, by thread. */
+export function rolloutsOf({ directory }: Home): Map<string, string> {
+  const names = readdirSync(join(directory, 'sessions'), { recursive: true, encoding: 'utf8' });
+  return new Map(names.flatMap((name) => {
+    const id = parseRolloutPath(name)?.id;
+    return id === undefined ? [] : [[id, join(directory, 'sessions', name)]];
+  }));
+}
+
 /** Asserts that the turn ended well, and gives the texts that its model was last asked with, in order. */
 export function heardBy({ status, timedOut, stderr, inputs }: Answer): string[] {
   expect({ status, timedOut }, stderr).toEqual({ status: 0, timedOut: false });
-  return (inputs.at(-1) ?? []).flatMap(({ content = [] }) => content.flatMap(({ text }) => text ?? []));
+  return (inputs.at(-1) ?? []).flatMap(({ content }) => (content ?? []).flatMap(({ text }) => text ?? []));
 }
 
 /** Asserts that every byte of the rollout belongs to a record and that ordinals go from 0 on without a gap; gives the types. */
@@ -112,6 +145,18 @@ export async function readThrough(path: string): Promise<{ ordinals: number[]; d
   const ordinals: number[] = [];
   for await (const record of readRollout(path, { onDamage: ({ kind, ordinal }) => damage.push(`${kind} ${ordinal}`) })) ordinals.push(record.ordinal);
   return { ordinals, damage };
+}
+
+/** The texts of all messages in the effective view of a thread, as a model would get them. */
+export async function messagesIn({ directory }: Home, id: string): Promise<string[]> {
+  const sidecar = await openTestSidecar({ directory });
+  const texts: string[] = [];
+  for await (const { type, payload } of sidecar.readThread(id, { onDamage: ({ kind, ordinal }) => { throw new Error(`${kind} ${ordinal}`); } })) {
+    const { type: kind, content = [] } = payload as { type?: string; content?: { text?: string }[] };
+    if (type === 'response_item' && kind === 'message') texts.push(...content.flatMap(({ text }) => text ?? []));
+  }
+  await sidecar.close();
+  return texts;
 }
 
 /** Resumes the thread with the library, appends, closes; gives the ordinals that the items got, and what was found at the end. */

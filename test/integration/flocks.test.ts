@@ -50,6 +50,15 @@ describe('a thread that another program has under a flock()', () => {
     ['archived', (sidecar, id) => sidecar.archiveThread(id)],
     ['deleted', (sidecar, id) => sidecar.deleteThread(id)],
   ];
+  test('is listed as that program\'s, and as nobody\'s once it has let go', async () => {
+    const { id, directory, lockPath } = await stored();
+    const holder = await lock(lockPath);
+    const sidecar = await openTestSidecar({ directory });
+    expect((await sidecar.listThreads()).threads).toMatchObject([{ id, owner: { pid: holder.pid, host: hostname() } }]);
+    await holder.end();
+    expect(await sidecar.getThread(id)).toMatchObject({ id, owner: undefined });
+  });
+
   test.each(OPERATIONS)('is not %s: LASTWORD_THREAD_BUSY says by whom, and no byte and no lease is left behind', async (_what, operate) => {
     const { id, path, directory, lockPath } = await stored();
     const before = readFileSync(path);

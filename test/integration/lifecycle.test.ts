@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LATE, openSidecar, type Sidecar, type Thread } from 'lastword';
+import { LATE, openSidecar, type Sidecar, type Thread, type ThreadPage, type ThreadSummary } from 'lastword';
 import { afterAll, describe, expect, test } from 'vitest';
 import { markdownTable } from '../support/markdown.js';
 import { mutantWriter, withheldAnswer, type Patch } from '../support/mutants.js';
@@ -154,6 +154,13 @@ const THREAD_METHODS: Record<string, (state: Case) => Promise<string> | string> 
   'createThread with its id': ({ sidecar, thread }) => outcome(sidecar.createThread({ id: thread.id }), () => 'a thread'),
 };
 
+/** Whose the thread is, as its summary says. */
+function owned(summary: unknown): string {
+  if (summary === undefined) return 'not listed';
+  const { owner } = summary as ThreadSummary;
+  return `listed, ${owner === undefined ? 'nobody\'s' : owner === 'self' ? 'ours' : 'another\'s'}`;
+}
+
 const SIDECAR_STATES: Record<string, () => Promise<Case>> = {
   open: async () => ({ ...await opened(), closing: undefined, end: nothing }),
   closing: async () => {
@@ -182,6 +189,10 @@ const SIDECAR_METHODS: Record<string, (state: Case) => Promise<string> | string>
   'resumeThread': ({ sidecar, thread }) => outcome(sidecar.resumeThread(thread.id), () => 'a thread'),
   'liveThread': THREAD_METHODS['liveThread'] as (state: Case) => string,
   'liveThreads': ({ sidecar }) => (['none', 'one'][[...sidecar.liveThreads()].length] ?? 'many'),
+  'getThread': ({ sidecar, thread }) => outcome(sidecar.getThread(thread.id), owned),
+  'listThreads': ({ sidecar, thread }) => outcome(
+    sidecar.listThreads({ sort: 'updated', limit: 1000 }), (page) => owned((page as ThreadPage).threads.find(({ id }) => id === thread.id)),
+  ),
   'flush': ({ sidecar }) => outcome(sidecar.flush(), (receipts) => ((receipts as []).length === 0 ? 'no receipts' : 'receipts')),
   'drained': ({ sidecar }) => outcome(sidecar.drained(), () => 'resolves'),
   'needsDrain': ({ sidecar }) => String(sidecar.needsDrain),

@@ -12,13 +12,6 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     ],
   },
   {
-    reason: 'Lists and the catalogue.',
-    names: [
-      'Sidecar.getThread', 'Sidecar.listThreads',
-      'ListOptions', 'ThreadSummary', 'ThreadPage',
-    ],
-  },
-  {
     reason: 'Producers in other JavaScript threads.',
     names: ['Sidecar.createProducerPort', 'attachProducer', 'ProducerPort', 'Producer'],
   },

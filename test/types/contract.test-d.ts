@@ -29,6 +29,7 @@ export type Options = All<[
   SameMembers<built.FlushOptions, contract.FlushOptions>,
   SameMembers<built.CloseOptions, contract.CloseOptions>,
   SameMembers<built.ReadOptions, contract.ReadOptions>,
+  Same<built.ListOptions, contract.ListOptions>,
 ]>;
 
 export type Answers = All<[
@@ -36,6 +37,8 @@ export type Answers = All<[
   Same<built.ThreadCloseReceipt, contract.ThreadCloseReceipt>,
   Same<built.SidecarCloseReceipt, contract.SidecarCloseReceipt>,
   Same<built.Damage, contract.Damage>,
+  Same<built.ThreadSummary, contract.ThreadSummary>,
+  Same<built.ThreadPage, contract.ThreadPage>,
   SameMembers<built.VerifyReport, contract.VerifyReport, 'unread'>,
   SameMembers<built.SidecarStats, contract.SidecarStats>,
   Same<built.Histogram, contract.Histogram>,

@@ -77,9 +77,13 @@ describe('reading a name back', () => {
     expect(parseRolloutPath(`${name}.zst`)).toEqual({ id, time: '2025-01-02T03-04-05', isCompressed: true });
   });
 
+  test('takes an id in either case, as the same one', () => {
+    expect(parseRolloutPath(`rollout-2026-11-21T02-47-15-${ID.toUpperCase()}.jsonl`)?.id).toBe(ID);
+  });
+
   test.each([
     `.rollout-2026-11-21T02-47-15-${ID}.jsonl.1f2e.tmp`, `rollout-2026-11-21T02-47-15-${ID}.jsonl.torn`, `${ID}.jsonl`,
-    `rollout-2026-11-21T02-47-15-${ID.toUpperCase()}.jsonl`, `rollout-2026-11-21-${ID}.jsonl`, '', `x-rollout-2026-11-21T02-47-15-${ID}.jsonl`,
+    `rollout-2026-11-21-${ID}.jsonl`, '', `x-rollout-2026-11-21T02-47-15-${ID}.jsonl`,
   ])('does not take %j', (name) => {
     expect(parseRolloutPath(name)).toBeUndefined();
   });

@@ -3,12 +3,18 @@
  * and their inode, and shows the locks of this namespace of process numbers and of those below it.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Flock } from '../seams.js';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const HELD = /^\d+: FLOCK +\S+ +\S+ (\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /gm;
 /** What open() says where there is nothing to be locked, or nothing to be known. */
 const UNKNOWN = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO', 'ENODEV', 'EACCES', 'EPERM'];
+
+/** Where Codex, whose home the directory may be, has a file for each thread that it has open, under a flock(). */
+export function codexLockPath(directory: string, threadId: string): string {
+  return join(directory, 'thread-writer-locks', `${threadId}.lock`);
+}
 
 /** Who has a flock() on the file. Undefined where nobody has, and where it cannot be seen. */
 export function findFlock(path: string): Flock | undefined {

@@ -8,12 +8,11 @@
 import { join } from 'node:path';
 import { isLastwordError, LastwordError } from '../../src/errors.js';
 import type { Processes } from '../seams.js';
+import { codexLockPath } from './flocks.js';
 import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from './owner.js';
 import { HEARTBEAT_AGE_MAX_MS, instanceOf, OwnerFile, removeFile, type OwnerFileParts } from './owner-file.js';
 
 const FOLDER = 'locks';
-/** Where Codex, whose home the directory may be, has a file for each thread that it has open, under a flock(). */
-const CODEX_FOLDER = 'thread-writer-locks';
 /** Others come and go between two looks; more often than this is no coincidence. */
 const TRIES_MAX = 16;
 /** What open() says of links, folders, sockets and devices. */
@@ -114,7 +113,7 @@ export class Leases {
 
   /** Looked at under our lease: a sidecar that comes second never sees ours as free. Codex does not look at it at all. */
   #assertNotInCodex(threadId: string): void {
-    const path = join(this.#root, CODEX_FOLDER, `${threadId}.lock`);
+    const path = codexLockPath(this.#root, threadId);
     const flock = this.#parts.processes.findFlock(path);
     if (flock === undefined) return;
     this.release(threadId);
