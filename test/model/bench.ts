@@ -22,6 +22,7 @@ export class Bench {
   /** Called within the event. */
   onClosed: (receipt: SidecarEvents['threadClosed']) => void = () => undefined;
   threadsClosed = 0;
+  threadsForced = 0;
   lateTold = 0;
 
   private constructor(sidecar: Sidecar) {
@@ -30,6 +31,7 @@ export class Bench {
     sidecar.on('resumeFailed', (event) => { this.resumesFailed.push(event); });
     sidecar.on('threadClosed', (receipt) => {
       this.threadsClosed += 1;
+      this.threadsForced += receipt.forced ? 1 : 0;
       this.onClosed(receipt);
     });
   }
@@ -72,6 +74,19 @@ export class Bench {
     }
     this.lines = [];
     this.resumesFailed = [];
+  }
+
+  /** The end of the sidecar. Returns what is wrong. */
+  async close(): Promise<string[]> {
+    const { sidecar } = this;
+    const { items: { accepted, late } } = sidecar.stats();
+    const { threads, items, late: toldLate, forced } = await sidecar.close();
+    const { descriptors, leases } = this.left;
+    const found = { threads, items, late: toldLate, events: this.lateTold, forced, descriptors, leases, names: namesIn(join(sidecar.directory, 'locks')) };
+    const expected = { threads: this.threadsClosed, items: accepted, late, events: late, forced: this.threadsForced, descriptors: [], leases: [], names: [] };
+    const complaints = this.lines.filter(({ level }) => level === 'warn' || level === 'error').map((line) => JSON.stringify(line));
+    rmSync(sidecar.directory, { recursive: true, force: true });
+    return JSON.stringify(found) === JSON.stringify(expected) ? complaints : [...complaints, `the end of the sidecar: ${JSON.stringify(found)}, and should be ${JSON.stringify(expected)}`];
   }
 
   async discard(): Promise<void> {

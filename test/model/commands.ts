@@ -32,7 +32,7 @@ interface Command {
 const isNotFull = ({ threads, pending }: Run): boolean => threads.size + [...pending].filter(({ isOpening }) => isOpening).length < THREADS_MAX;
 const picked = <T>(list: readonly T[], pick: number): T | undefined => list[pick % list.length];
 const needsThread = (state: State): string | undefined => (state === 'none' ? 'it is about a thread' : undefined);
-const WEIGHTS: Readonly<Record<string, number>> = { append: 2, hold: 2, close: 4, resume: 3, archive: 3, unarchive: 2, delete: 3, recreate: 2, spawn: 2 };
+const WEIGHTS: Readonly<Record<string, number>> = { append: 2, hold: 2, close: 4, resume: 3, archive: 3, unarchive: 2, delete: 3, recreate: 2, spawn: 2, fork: 2, read: 2, 'resume or create': 2 };
 const MAKES_THREADS = ['spawn', 'fork', 'resume or create'];
 
 const withoutThread = (name: string, act: (run: Run) => Promise<void>, isPossible: (run: Run) => boolean): Command => ({
@@ -123,9 +123,12 @@ const drawn = fc.record({
   pick: fc.nat(CHOICES_MAX), option: fc.nat(CHOICES_MAX),
 });
 
+export type Steps = Iterable<fc.AsyncCommand<Run, Coverage>>;
+
 /** Sequences of up to so many steps. */
-export function stepsOf(stepsMax: number): fc.Arbitrary<Iterable<fc.AsyncCommand<Run, Coverage>>> {
+export function stepsOf(stepsMax: number): fc.Arbitrary<Steps> {
   const step = fc.tuple(fc.array(drawn, { minLength: 1, maxLength: STEP_COMMANDS_MAX, size: 'max' }), fc.boolean())
     .map(([draws, isAwaited]) => new Step(draws, isAwaited));
-  return fc.commands([step], { maxCommands: stepsMax, size: 'max', ...(process.env['MODEL_REPLAY'] === undefined ? {} : { replayPath: process.env['MODEL_REPLAY'] }) });
+  const { LASTWORD_MODEL_REPLAY: replayPath } = process.env;
+  return fc.commands([step], { maxCommands: stepsMax, size: 'max', ...replayPath === undefined ? {} : { replayPath } });
 }

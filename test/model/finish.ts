@@ -13,8 +13,8 @@ export async function finish(run: Run, before: SidecarStats['items']): Promise<v
   await Promise.all(run.openings.filter(({ receipt }) => receipt === undefined).map((opening) => closes(run, opening)));
   await run.settled();
   run.expect('what is left of the threads', run.bench.left, { live: [], files: 0, descriptors: [], leases: [] });
-  for (const thread of run.all) await compareRollout(run, thread);
-  for (const thread of run.threads.values()) await compareView(run, thread);
+  for (const thread of run.all) await run.await(`reading the rollout of thread ${thread.id}`, compareRollout(run, thread));
+  for (const thread of run.threads.values()) await run.await(`reading thread ${thread.id}`, compareView(run, thread));
   for (const { thread: { id }, published, delivered } of run.openings) run.expect(`what subscribers of thread ${id} heard`, delivered, published);
   const own = run.unclaimed.reduce((sum, { items }) => sum + items, 0);
   run.expect('openings of the library\'s own hold changes of metadata', own <= run.changes && run.unclaimed.every(({ late, forced }) => late === 0 && !forced), true);

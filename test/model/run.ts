@@ -6,6 +6,11 @@ import { WAIT_MS, type Bench } from './bench.js';
 import { Opening, wordOf, type Place, type Seal, type ThreadModel } from './model.js';
 import { below, fatesOf, isGone, Operation, phasesOf, PLACES, widen, type Known, type OperationTarget } from './operations.js';
 
+/** The library is not as the model says. */
+export class Disagreement extends Error {
+  override readonly name = 'Disagreement';
+}
+
 export class Run implements Known {
   readonly bench: Bench;
   readonly threads = new Map<ThreadId, ThreadModel>();
@@ -41,7 +46,7 @@ export class Run implements Known {
   };
 
   assertRight(): void {
-    if (this.complaints.length > 0) throw new Error(`\n  ${this.complaints.join('\n  ')}`);
+    if (this.complaints.length > 0) throw new Disagreement(`\n  ${this.complaints.join('\n  ')}`);
   }
 
   /** Calls an operation. `word` says what it answered; `take` is what follows from it. */
