@@ -1,6 +1,5 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
-import { LastwordError } from './errors.js';
 import type { Registry } from './lifecycle/registry.js';
 import type { StoredThreads } from './lifecycle/stored-threads.js';
 import type { Log } from './log.js';
@@ -10,9 +9,9 @@ import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
 import { openThread } from './reader/read-thread.js';
 import { recordsOf, type RecordStream } from './reader/record-stream.js';
 import type { RolloutThread } from './thread.js';
-import {
-  LATE, type CreateThreadOptions, type ForkThreadOptions, type ListOptions, type LiveThread, type ReadOptions, type ResumeThreadOptions,
-  type RolloutItem, type RolloutRecord, type SidecarEvents, type Thread, type ThreadId, type ThreadPage, type ThreadSummary,
+import type {
+  CreateThreadOptions, ForkThreadOptions, ListOptions, LiveThread, ReadOptions, ResumeThreadOptions, RolloutItem, RolloutRecord, SidecarEvents, Thread, ThreadId,
+  ThreadPage, ThreadSummary,
 } from './types.js';
 
 type EventMap = { [E in keyof SidecarEvents]: [SidecarEvents[E]] };
@@ -76,8 +75,7 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 
   async setThreadMeta(id: ThreadId, patch: Record<string, unknown>): Promise<void> {
     this.assertOpen();
-    await using thread = await this.registry.resume(id, undefined);
-    if (thread.setMeta(patch) === LATE) throw new LastwordError('LASTWORD_THREAD_BUSY', `thread ${id} closes`, { threadId: id });
+    await using thread = await this.registry.resumeFor(id, (open) => { open.setMeta(patch); });
     await thread.flush();
   }
 

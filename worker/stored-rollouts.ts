@@ -1,6 +1,7 @@
 /** What is done to rollouts that nobody has open: moved, deleted, referred to. Each under a lease. */
 import { dirname } from 'node:path';
 import { LastwordError } from '../src/errors.js';
+import { otherPlaceOf } from '../src/rollout/rollout-path.js';
 import type { StoredRollout } from '../src/control/protocol.js';
 import type { Engine } from './engine.js';
 
@@ -15,8 +16,10 @@ export function referenceOf(threadId: string): string {
 export async function underReference<T>({ fs, leases }: Parts, { threadId, path }: StoredRollout, make: () => T): Promise<T> {
   leases.hold(referenceOf(threadId));
   try {
-    if (fs.modifiedMs(path) === undefined) throw notFound(threadId, path);
-    const descriptor = fs.openFile(path);
+    // It may have been archived or unarchived since it was looked up.
+    const place = [path, otherPlaceOf(path)].find((one) => one !== undefined && fs.modifiedMs(one) !== undefined);
+    if (place === undefined) throw notFound(threadId, path);
+    const descriptor = fs.openFile(place);
     try {
       await fs.syncFile(descriptor);
     } finally {

@@ -1,6 +1,6 @@
 import { createCommand, threadIdOf, type ForkPoint } from '../create-thread.js';
 import { isLastwordError, LastwordError } from '../errors.js';
-import { assertThreadId } from '../options.js';
+import { assertThreadId, invalidOption } from '../options.js';
 import { locateNearby, locateRollout } from '../reader/locate.js';
 import { setBase } from '../ring/slots.js';
 import { isThreadId } from '../rollout/thread-id.js';
@@ -85,7 +85,7 @@ export class Registry {
     if (stored !== undefined) throw threadExists(id, stored.path);
     const { path, base } = command;
     this.#host.assertOpen();
-    if (parentId !== undefined) this.#assertParentOpen(parentId);
+    if (parentId !== undefined) this.#assertParent(parentId, id);
     const thread = this.#takeSlot(id, fork === undefined ? 'created' : 'forked', path, parentId);
     const opening = this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })))
       .then(() => this.#enter(thread, { path, base, recovery: undefined, parentId, meta }));
@@ -100,6 +100,12 @@ export class Registry {
     throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `the parent ${parentId} has no rollout`, { threadId: parentId });
   }
 
+  /** @throws LASTWORD_THREAD_CLOSED, LASTWORD_INVALID_OPTION (a thread that was made again would descend from itself) */
+  #assertParent(parentId: ThreadId, id: ThreadId): void {
+    this.#assertParentOpen(parentId);
+    if ([...this.#lineFrom(parentId)].some((above) => above.parentId === id)) throw invalidOption('parentId', parentId, 'a thread that is not below this one');
+  }
+
   /** @throws LASTWORD_THREAD_CLOSED */
   #assertParentOpen(parentId: ThreadId): void {
     if (this.#byId.get(parentId)?.state === 'open') return;
@@ -110,6 +116,23 @@ export class Registry {
   resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
     assertThreadId(id);
     return this.#operations.run([id], () => this.#resume(id, signal));
+  }
+
+  /** Does something with the thread while it is surely open, in its turn. The claim is the caller's. */
+  resumeFor(id: ThreadId, act: (thread: RolloutThread) => void): Promise<RolloutThread> {
+    assertThreadId(id);
+    return this.#operations.run([id], async () => {
+      let thread = await this.#resume(id, undefined);
+      // Its owner may have closed it since.
+      for (; thread.state !== 'open'; thread = await this.#resume(id, undefined)) await thread[Symbol.asyncDispose]();
+      try {
+        act(thread);
+      } catch (error) {
+        await thread[Symbol.asyncDispose]();
+        throw error;
+      }
+      return thread;
+    });
   }
 
   /** `missing`: why there is a fresh thread in its place. In line for both ids, so that two that want the same fresh one share it. */
@@ -157,16 +180,24 @@ export class Registry {
     return thread;
   }
 
-  /** A resumed thread is its parent's child again, if the parent is open here. @throws LASTWORD_THREAD_CLOSED when it is closing */
+  /** A resumed thread is its parent's child again, also of one that is resumed after it. @throws LASTWORD_THREAD_CLOSED when it is closing */
   async #join(thread: RolloutThread, parentId: ThreadId): Promise<void> {
     const parent = this.#byId.get(parentId);
-    if (parent === undefined) return;
-    if (parent.state === 'open') {
+    if (parent === undefined || parent.state === 'open') {
+      // Where headers name each other as parents, the one that is opened last is the child: no close waits for itself.
+      for (const above of this.#lineFrom(parentId)) if (above.parentId === thread.id) this.#family.remove(thread.id, above);
       this.#family.add(parentId, thread, Promise.resolve());
       return;
     }
     await thread.close();
     this.#assertParentOpen(parentId);
+  }
+
+  /** The thread, its parent, and so on up, as far as they are open here. */
+  #lineFrom(id: ThreadId): Set<RolloutThread> {
+    const line = new Set<RolloutThread>();
+    for (let next = this.#byId.get(id); next !== undefined && !line.has(next); next = this.#byId.get(next.parentId ?? '')) line.add(next);
+    return line;
   }
 
   /** Waits until nobody has it open here. @throws LASTWORD_THREAD_BUSY when it is open, or behind a close that rejected */

@@ -11,6 +11,7 @@ import type { RolloutThread } from '../thread.js';
 import type { ThreadHost } from '../thread-host.js';
 import type { ForkThreadOptions, ThreadId } from '../types.js';
 import type { Registry } from './registry.js';
+import { forksFirst, referenced, rootFirst, treeOf, type Edges, type Tree, type TreeOrder } from './trees.js';
 
 type Stored = Located & { readonly threadId: ThreadId };
 
@@ -60,72 +61,65 @@ export class StoredThreads {
   }
 
   delete(id: ThreadId): Promise<void> {
-    return this.#inTree(id, async ({ threadId, path }, tree) => {
-      await this.#unreferenced(threadId, tree, async () => {
+    return this.#inTree(id, async ({ threadId, path }) => {
+      await this.#unreferenced(threadId, async () => {
         const { options, writer } = this.#host;
         await writer.call('deleteRollout', options.closeTimeoutMs, (control) => control.deleteRollout({ threadId, path }));
       });
-    });
+    }, forksFirst);
   }
 
-  /** The thread itself, which must succeed, then those below it, which are logged where they do not. */
-  async #inTree(id: ThreadId, act: (stored: Stored, tree: ReadonlySet<ThreadId>) => Promise<void>): Promise<void> {
+  /**
+   * The thread itself, which must succeed, and those below it, which are logged where they do not. It is in line from
+   * the call on, and what is below it is looked up when it is its turn: a close that it waits for may still make some.
+   */
+  async #inTree(id: ThreadId, act: (stored: Stored) => Promise<void>, inOrder: (tree: Tree) => TreeOrder = rootFirst): Promise<void> {
     assertThreadId(id);
     this.#host.assertOpen();
-    const tree = new Set([id]);
-    // In line from the call on: who else is in the tree is looked up when it is its turn.
-    await this.#registry.inOrder(id, async () => {
-      const root = await this.#released(id);
-      for (const threadId of await this.#descendantsOf(id)) tree.add(threadId);
-      await act(root, tree);
-    });
-    for (const threadId of tree) {
-      if (threadId === id) continue;
+    const below = async (threadId: ThreadId): Promise<void> => {
       try {
-        await this.#registry.inOrder(threadId, async () => act(await this.#released(threadId), tree));
+        await this.#registry.inOrder(threadId, async () => { await act(await this.#released(threadId)); });
       } catch (error) {
         if (!isLastwordError(error)) throw error;
         this.#host.log.warn({ threadId, rootId: id, code: error.code }, 'a descendant was left as it is');
       }
-    }
+    };
+    const rest = await this.#registry.inOrder(id, async () => {
+      const root = await this.#released(id);
+      const { before, behind } = inOrder(treeOf(id, await this.#edgesSince(id), (threadId) => this.#registry.get(threadId)?.state === 'open'));
+      for (const threadId of before) await below(threadId);
+      await act(root);
+      return behind;
+    });
+    for (const threadId of rest) await below(threadId);
   }
 
-  /** A thread that nobody has open here, once its close is over. @throws LASTWORD_THREAD_BUSY, LASTWORD_THREAD_NOT_FOUND */
+  /** A thread that nobody has open here. @throws LASTWORD_THREAD_BUSY, LASTWORD_THREAD_NOT_FOUND */
   async #released(threadId: ThreadId): Promise<Stored> {
     this.#host.assertOpen();
     await this.#registry.released(threadId);
-    const located = await locateRollout(this.#host.options.directory, threadId);
-    if (located === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId });
-    return { ...located, threadId };
+    const stored = await locateRollout(this.#host.options.directory, threadId);
+    if (stored === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId });
+    return { ...stored, threadId };
   }
 
-  /** Edges are in the headers. A child is made after its parent, so older names need no look. */
-  async #descendantsOf(id: ThreadId): Promise<ThreadId[]> {
-    const children = new Map<ThreadId, ThreadId[]>();
-    for await (const { id: child, payload } of this.#headsSince(id)) {
-      const { parent_thread_id: parent } = payload;
-      if (typeof parent === 'string') children.set(parent, [...children.get(parent) ?? [], child]);
+  /** Edges are in the headers. Children and forks are made after the thread, so older names need no look. */
+  async #edgesSince(id: ThreadId): Promise<Edges[]> {
+    const edges: Edges[] = [];
+    for await (const head of this.#headsSince(id)) {
+      edges.push({ id: head.id, parentId: head.payload['parent_thread_id'], baseId: baseOf(head)?.threadId });
     }
-    const found = new Set<ThreadId>();
-    const visit = (parent: ThreadId): void => {
-      for (const child of children.get(parent) ?? []) {
-        if (child === id || found.has(child)) continue;
-        found.add(child);
-        visit(child);
-      }
-    };
-    visit(id);
-    return [...found];
+    return edges;
   }
 
-  /** No fork that stays refers to it, and none begins to until `act` is done. @throws LASTWORD_THREAD_REFERENCED */
-  async #unreferenced(threadId: ThreadId, doomed: ReadonlySet<ThreadId>, act: () => Promise<void>): Promise<void> {
+  /** No fork refers to it, and none begins to until `act` is done. @throws LASTWORD_THREAD_REFERENCED */
+  async #unreferenced(threadId: ThreadId, act: () => Promise<void>): Promise<void> {
     const { options, writer } = this.#host;
     await writer.call('holdReference', options.closeTimeoutMs, (control) => control.holdReference(threadId));
     try {
       for await (const head of this.#headsSince(threadId)) {
-        if (doomed.has(head.id) || baseOf(head)?.threadId !== threadId) continue;
-        throw new LastwordError('LASTWORD_THREAD_REFERENCED', `thread ${threadId} is the base of thread ${head.id}`, { threadId, referenceId: head.id });
+        if (baseOf(head)?.threadId !== threadId) continue;
+        throw referenced(threadId, head.id);
       }
       await act();
     } finally {

@@ -61,7 +61,8 @@ export class ThreadClose {
     const children = this.#host.closeChildren(thread, plan);
     const failures = children.length > 0 ? await failuresOf(children) : [];
     const mayWait = plan.waitForTracked && this.#heldBy === undefined;
-    if (mayWait && thread.held.labels.length > 0) await thread.held.settled(leftUntil(plan.heldUntil));
+    // Again: other work may have begun in the same tick as the last one ended.
+    while (mayWait && thread.held.labels.length > 0 && leftUntil(plan.heldUntil) > 0) await thread.held.settled(leftUntil(plan.heldUntil));
     const heldBy = this.#seal();
     if (!this.#isDrained) await this.#drain(plan.deadline);
     this.#isDrained = true;
@@ -101,9 +102,9 @@ export class ThreadClose {
     } catch (error) {
       if (!isLastwordError(error)) throw error;
       if (error.code !== 'LASTWORD_TIMEOUT') throw this.#thread.withUnwritten(error);
-      throw this.#incomplete(this.#thread.written, error);
+      throw this.#incomplete(this.#thread.written, this.#thread.trouble ?? error);
     }
-    if (acknowledged !== this.#thread.accepted) throw this.#incomplete(acknowledged, undefined);
+    if (acknowledged !== this.#thread.accepted) throw this.#incomplete(acknowledged, this.#thread.trouble);
   }
 
   /** Phase 2: synced as asked, the file closed, the lease released. */

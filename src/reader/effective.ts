@@ -1,5 +1,4 @@
 /** The effective view: forks resolved, rolled-back records left out; forward, backward, and from the last compaction on. */
-import { stat } from 'node:fs/promises';
 import type { ScannedRecord } from '../rollout/scan.js';
 import type { Damage, RolloutRecord } from '../types.js';
 import type { Ordinal } from '../units.js';
@@ -8,8 +7,8 @@ import { FollowStream } from './follow-stream.js';
 import type { Segment } from './history.js';
 import type { CheckedReadOptions } from './options.js';
 import { ForwardStream, type RecordStream } from './record-stream.js';
-import { markerOf, readRolledBack, RolledBack } from './rolled-back.js';
-import { openRollout } from './rollout-source.js';
+import { markerOf, readRolledBack, RolledBack, sizeOf } from './rolled-back.js';
+import { openStored } from './rollout-source.js';
 
 type Options = Pick<CheckedReadOptions, 'from' | 'follow' | 'signal' | 'onDamage'>;
 
@@ -106,7 +105,7 @@ class HistoryStream implements RecordStream {
       const onDamage = (damage: Damage): void => { this.#damage.push(damage); };
       const range = { ...start, from: Math.max(from, segment.start) as Ordinal, onDamage };
       const isLast = segment === segments.at(-1);
-      const file = await openRollout(segment.path);
+      const file = await openStored(segment.path);
       this.#current = follow && isLast ? new FollowStream(segment.path, file, { ...range, signal }) : new ForwardStream(file, { ...range, endOffset: isLast ? endOffset : undefined });
       this.#end = segment.end;
       this.#isPast = false;
@@ -205,7 +204,7 @@ export class BackwardHistoryStream implements RecordStream {
   async #openNext(): Promise<boolean> {
     const segment = this.#segments[this.#place -= 1];
     if (segment === undefined || segment.end <= this.#options.from) return false;
-    const { size } = await stat(segment.path);
+    const size = await sizeOf(segment.path);
     if (this.#place === this.#segments.length - 1) this.#endOffset = size;
     this.#isWithin = segment.end === Infinity;
     const isThere = segment.endOffset !== undefined && segment.endOffset <= size && await this.#openAt(segment, segment.endOffset);
@@ -225,6 +224,6 @@ export class BackwardHistoryStream implements RecordStream {
 
   async #open({ path, start }: Segment, size: number): Promise<BackwardStream> {
     const onDamage = (damage: Damage): void => { if (this.#isWithin) this.#options.onDamage?.(damage); };
-    return new BackwardStream(await openRollout(path), size, { from: Math.max(this.#options.from, start) as Ordinal, onDamage });
+    return new BackwardStream(await openStored(path), size, { from: Math.max(this.#options.from, start) as Ordinal, onDamage });
   }
 }

@@ -6,7 +6,7 @@ import { BackwardStream } from './backward-stream.js';
 import { readHead, type Head } from './heads.js';
 import { locateRollout } from './locate.js';
 import { ForwardStream } from './record-stream.js';
-import { openRollout } from './rollout-source.js';
+import { openStored } from './rollout-source.js';
 
 /** Part of a history: the records of one rollout below `end`. */
 export interface Segment {
@@ -63,7 +63,7 @@ export function baseOf({ payload }: Pick<Head, 'payload'>): { threadId: ThreadId
 
 /** The last record of a rollout, or the one asked for: its ordinal, and where its line ends. Undefined when it is not there. */
 export async function findRecord(path: string, ordinal: number | undefined): Promise<{ ordinal: number; endOffset: number } | undefined> {
-  const file = await openRollout(path);
+  const file = await openStored(path);
   const stream = ordinal === undefined ? new BackwardStream(file, (await file.stat()).size, {}) : new ForwardStream(file, { from: ordinal as Ordinal });
   try {
     while (await stream.fill()) {

@@ -6,13 +6,14 @@ import { locateRollout } from './locate.js';
 import type { CheckedReadOptions } from './options.js';
 import { openStream } from './read.js';
 import type { RecordStream } from './record-stream.js';
+import { openStored } from './rollout-source.js';
 
 /** A stored thread, in the view asked for. @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_ROLLOUT_CORRUPT, as readRollout() */
 export async function openThread(directory: string, id: ThreadId, options: CheckedReadOptions): Promise<RecordStream> {
   if (options.view === 'raw') {
     const stored = await locateRollout(directory, id);
     if (stored === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${id} has no rollout`, { threadId: id });
-    return openStream(stored.path, options);
+    return openStream(stored.path, options, openStored);
   }
   const segments = await historyOf(directory, id);
   if (!options.reverse) return options.view === 'resume' ? openResume(segments, options) : openEffective(segments, options);

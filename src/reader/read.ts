@@ -29,8 +29,8 @@ export function readRollout<I extends { type: string } = RolloutItem>(
 }
 
 /** One file as it is. */
-export async function openStream(path: string, { from, reverse, follow, signal, onDamage }: CheckedReadOptions): Promise<RecordStream> {
-  const file = await openRollout(path);
+export async function openStream(path: string, { from, reverse, follow, signal, onDamage }: CheckedReadOptions, open = openRollout): Promise<RecordStream> {
+  const file = await open(path);
   if (follow) return new FollowStream(path, file, { from, signal, onDamage });
   return reverse ? new BackwardStream(file, (await file.stat()).size, { from, onDamage }) : new ForwardStream(file, { from, onDamage });
 }

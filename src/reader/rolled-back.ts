@@ -2,7 +2,7 @@
 import type { RolloutRecord } from '../types.js';
 import type { Segment } from './history.js';
 import { ForwardStream } from './record-stream.js';
-import { openRollout, RolloutSource } from './rollout-source.js';
+import { openStored, RolloutSource } from './rollout-source.js';
 
 /** Ordinals from `from` to below `to` were left out by the marker `to`. */
 interface LeftOut { readonly from: number; readonly to: number }
@@ -61,8 +61,8 @@ export async function readRolledBack(segments: readonly Segment[], signal: Abort
   return { rolledBack, endOffset: sizes.at(-1) ?? 0 };
 }
 
-async function sizeOf(path: string): Promise<number> {
-  const file = await openRollout(path);
+export async function sizeOf(path: string): Promise<number> {
+  const file = await openStored(path);
   try {
     return (await file.stat()).size;
   } finally {
@@ -72,7 +72,7 @@ async function sizeOf(path: string): Promise<number> {
 
 /** From the bytes alone. */
 async function hasMarker(path: string, size: number, signal: AbortSignal | undefined): Promise<boolean> {
-  const file = await openRollout(path);
+  const file = await openStored(path);
   try {
     const source = new RolloutSource(file, 0, size);
     let seam = Buffer.alloc(0);
@@ -91,7 +91,7 @@ async function hasMarker(path: string, size: number, signal: AbortSignal | undef
 async function readTurns(
   { path, start, end }: Segment, endOffset: number, rolledBack: RolledBack, turns: TurnStart[], signal: AbortSignal | undefined,
 ): Promise<void> {
-  const stream = new ForwardStream(await openRollout(path), { endOffset });
+  const stream = new ForwardStream(await openStored(path), { endOffset });
   try {
     while (await stream.fill()) {
       signal?.throwIfAborted();

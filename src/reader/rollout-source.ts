@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { LastwordError } from '../errors.js';
+import { isLastwordError, LastwordError } from '../errors.js';
+import { otherPlaceOf } from '../rollout/rollout-path.js';
 
 /** One read of the file; large enough that its cost vanishes beside parsing, small enough that memory stays flat. */
 const CHUNK_BYTES = 256 << 10;
@@ -82,6 +83,19 @@ export async function openRollout(path: string): Promise<FileHandle> {
     await file.close();
     throw error;
   }
+}
+
+/** The rollout of a stored thread, also when it has just been archived or unarchived. @throws as openRollout() */
+export async function openStored(path: string): Promise<FileHandle> {
+  for (const place of [path, otherPlaceOf(path)]) {
+    try {
+      if (place !== undefined) return await openRollout(place);
+    } catch (error) {
+      if (!isLastwordError(error) || error.code !== 'LASTWORD_THREAD_NOT_FOUND') throw error;
+    }
+  }
+  // Neither, or moved back meanwhile.
+  return openRollout(path);
 }
 
 function notRegular(path: string, options?: ErrorOptions): LastwordError {

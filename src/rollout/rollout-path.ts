@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { LastwordError } from '../errors.js';
 import type { ThreadId } from '../types.js';
 import { parseThreadId, timeOf } from './thread-id.js';
@@ -44,6 +44,16 @@ export function archivedPath(directory: string, id: ThreadId): string {
 export function hasRolloutPath(id: ThreadId): boolean {
   const timeMs = timeOf(id);
   return timeMs !== undefined && timeMs <= TIME_MS_MAX;
+}
+
+/** Where a rollout is moved to when it is archived, or when it is unarchived; undefined where the path is of neither place. */
+export function otherPlaceOf(path: string): string | undefined {
+  const [date = ''] = (parseRolloutPath(path)?.time ?? '').split('T');
+  if (date === '') return undefined;
+  const folder = dirname(path);
+  const active = join('sessions', ...date.split('-'));
+  if (basename(folder) === 'archived_sessions') return join(dirname(folder), active, basename(path));
+  return folder.endsWith(join('/', active)) ? join(folder.slice(0, -active.length), 'archived_sessions', basename(path)) : undefined;
 }
 
 /** Reads the name back from a path; undefined for files that are no rollouts, temporary ones among them. */

@@ -53,7 +53,7 @@ describe('publish', () => {
     await thread.publish(numbered(1));
     await inner;
     expect(seen).toEqual([1, 2, 3]);
-    expect(logged).toEqual([{ threadId: thread.id, error: 'TypeError' }]);
+    expect(logged).toEqual([{ threadId: thread.id, ordinal: 1, error: 'TypeError' }]);
   });
 
   test('what subscribes twice is called twice, until each is ended', async () => {

@@ -10,13 +10,14 @@ import { itemsOf, numbered, openTestSidecar, recordsOf, rejection, temporaryFold
 const locksIn = (directory: string): string[] => readdirSync(join(directory, 'locks'));
 
 describe('a second process', () => {
-  test('reads a thread from the moment it was made, and each item from the moment it is flushed', async () => {
+  test('reads and lists a thread from the moment it was made, and each item from the moment it is flushed', async () => {
     const directory = temporaryFolder();
     const sidecar = await openTestSidecar({ directory });
     const other = secondProcess(directory);
     for (const round of upTo(10)) {
       const thread = await sidecar.createThread();
       expect(await other.ask('read', thread.id), `round ${round}, created`).toEqual({ value: [0] });
+      expect(await other.ask('list', thread.id), `round ${round}, listed`).toEqual({ value: true });
       thread.append(numbered(0));
       await thread.flush();
       expect(await other.ask('read', thread.id), `round ${round}, flushed`).toEqual({ value: [0, 1] });

@@ -10,6 +10,7 @@ const ACTS = {
     for await (const { ordinal } of sidecar.readThread(id)) ordinals.push(ordinal);
     return ordinals;
   },
+  list: async (id) => (await sidecar.listThreads()).threads.map((thread) => thread.id).includes(id),
   resume: async (id) => (await sidecar.resumeThread(id)).accepted,
   append: (id) => sidecar.liveThread(id).append({ type: 'event_msg', payload: 'of another process' }),
   flush: async (id) => { await sidecar.liveThread(id).flush(); },

@@ -11,7 +11,7 @@ export interface Answer { readonly value?: unknown; readonly code?: string; read
 
 export interface SecondProcess {
   readonly pid: number;
-  ask(act: 'read' | 'resume' | 'append' | 'flush' | 'close' | 'delete', id: string): Promise<Answer>;
+  ask(act: 'read' | 'list' | 'resume' | 'append' | 'flush' | 'close' | 'delete', id: string): Promise<Answer>;
   /** By itself, without closing its sidecar. */
   end(): Promise<void>;
   kill(): Promise<void>;

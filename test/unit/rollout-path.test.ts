@@ -1,7 +1,7 @@
 import { join, resolve, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { archivedPath, parseRolloutPath, rolloutName, rolloutPath } from '../../src/rollout/rollout-path.js';
+import { archivedPath, otherPlaceOf, parseRolloutPath, rolloutName, rolloutPath } from '../../src/rollout/rollout-path.js';
 import { newThreadId } from '../../src/rollout/thread-id.js';
 import { SEED } from '../support/random.js';
 
@@ -59,6 +59,14 @@ describe('the path of a rollout', () => {
     expect(() => rolloutPath('/root', '6fa459ea-ee8a-4ca4-894e-db77e160355e')).toThrow(REFUSED);
     expect(() => rolloutPath('/root', 'ffffffff-ffff-7000-8000-000000000000')).toThrow(REFUSED);
   });
+});
+
+test('the other place of a rollout is the archive, or the folder of the day in its name; of other paths there is none', () => {
+  const [active, archived] = [rolloutPath('/root', ID), archivedPath('/root', ID)];
+  expect([otherPlaceOf(active), otherPlaceOf(archived)]).toEqual([archived, active]);
+  const local = 'rollout-2025-01-02T23-04-05-6fa459ea-ee8a-4ca4-894e-db77e160355e.jsonl';
+  expect(otherPlaceOf(`/root/archived_sessions/${local}`)).toBe(`/root/sessions/2025/01/02/${local}`);
+  for (const path of [`/elsewhere/${local}`, `/root/sessions/2025/01/03/${local}`, '/root/archived_sessions/x.jsonl', '']) expect(otherPlaceOf(path)).toBeUndefined();
 });
 
 describe('reading a name back', () => {

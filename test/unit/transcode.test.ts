@@ -249,6 +249,12 @@ describe('msgpack', () => {
     expect(through({ type: 'x', a: 1 })).toBe('{"type":"x","a":1}');
   });
 
+  test('with a record whose id is beyond those that an item may define is none', () => {
+    // Defines id 0x62 0xfe with the key `type`; its value is a record of id 0x62 0xff, 32 further.
+    const bad = transcoding.place(Buffer.from('d57262fe91a47479706562ff', 'hex'));
+    expect(() => transcoding.line(bad.byteLength)).toThrow('the payload is no msgpack');
+  });
+
   test('depth counts containers in containers, the item as one', () => {
     const depthOf = (item: object): number => transcoding.transcoder.depth(RING_OFFSET, transcoding.pack(item).byteLength);
     expect(depthOf({ type: 'x', payload: 1 })).toBe(1);

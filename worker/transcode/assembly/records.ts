@@ -29,7 +29,10 @@ export function findRecord(byte: u32): bool {
     if (!has(1)) return false;
     id += 32 + (<u32>load<u8>(at) << 5);
     setAt(at + 1);
-    if (id >= SHARED_IDS) return findOwn(id - SHARED_IDS + LOW_IDS, (highDefined >> (id - SHARED_IDS)) & 1);
+    if (id >= SHARED_IDS) {
+      const own = id - SHARED_IDS;
+      return findOwn(own + LOW_IDS, own < HIGH_IDS ? (highDefined >> own) & 1 : 0);
+    }
   } else if (((lowDefined >> id) & 1) != 0) {
     return findOwn(id, 1);
   }
