@@ -46,10 +46,12 @@ export async function historyOf(directory: string, id: ThreadId): Promise<Segmen
 
 async function headOf(directory: string, id: ThreadId): Promise<Head> {
   const stored = await locateRollout(directory, id);
-  if (stored === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${id} has no rollout`, { threadId: id });
-  const head = await readHead(stored.path, stored.isArchived);
-  if (head === undefined) throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', 'the rollout does not begin with a header', { threadId: id, path: stored.path });
-  return head;
+  const head = stored === undefined ? undefined : await readHead(stored.path, stored.isArchived);
+  if (head !== undefined) return head;
+  // It may have been deleted since.
+  const { path } = (stored === undefined ? undefined : await locateRollout(directory, id)) ?? {};
+  if (path === undefined) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${id} has no rollout`, { threadId: id });
+  throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', 'the rollout does not begin with a header', { threadId: id, path });
 }
 
 /** The thread whose records come before those of this one, and the first ordinal that does not. */

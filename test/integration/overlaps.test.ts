@@ -71,6 +71,20 @@ describe('while a thread is archived and unarchived', () => {
   });
 });
 
+test('reading a thread while it is deleted finds all of it, or no thread', async () => {
+  const sidecar = await openTestSidecar();
+  const outcomes = new Set<string>();
+  for (const { id } of await Promise.all(upTo(40).map(() => stored(sidecar)))) {
+    let isOver = false;
+    const deleting = sidecar.deleteThread(id).finally(() => { isOver = true; });
+    const readers = upTo(8).map(async () => {
+      while (!isOver) outcomes.add(await outcomeOf(readAll(sidecar, id, 'effective'), String));
+    });
+    await Promise.all([deleting, ...readers]);
+  }
+  expect([...outcomes].sort()).toEqual(['2', 'LASTWORD_THREAD_NOT_FOUND']);
+});
+
 describe('deleting a tree', () => {
   test('a base stays while a fork of it is open, or is referred to from outside, and then nothing is deleted', async () => {
     const sidecar = await openTestSidecar();

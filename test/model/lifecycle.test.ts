@@ -17,13 +17,10 @@ const RUNS_MS_MAX = 160_000;
 test(`${RUNS} runs of random commands on threads answer, and leave on disk, what the model says, in every state that they can meet`, async () => {
   const runs = new Runs(openSidecar);
   const begin = performance.now();
-  try {
-    await fc.assert(runs.property, {
-      seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: RUNS_MS_MAX, markInterruptAsFailure: true, ...path === undefined ? {} : { path },
-    });
-  } finally {
-    expect(await runs.close()).toEqual([]);
-  }
+  await fc.assert(runs.property, {
+    seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: RUNS_MS_MAX, markInterruptAsFailure: true, ...path === undefined ? {} : { path },
+  });
+  expect(await runs.close()).toEqual([]);
   console.log(`${RUNS} runs in ${Math.round((performance.now() - begin) / 1000)} s\n${String(runs.coverage)}`);
   expect(runs.coverage.complaints).toEqual([]);
 });

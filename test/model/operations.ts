@@ -174,7 +174,9 @@ export function widen(known: Known, operation: Operation): void {
     const phases = phasesOf(known, parentId);
     if (!phases.has('open')) right.delete('done');
     if (phases.has('absent')) right.add('LASTWORD_THREAD_NOT_FOUND');
-    if (phases.has('closing') || phases.has('stored') || phases.has('archived')) right.add('LASTWORD_THREAD_CLOSED');
+    // On the way to be open it has a rollout, and is not open yet.
+    const isOpening = [...known.pending].some((other) => other.isOpening && other.target.id === parentId);
+    if (isOpening || phases.has('closing') || phases.has('stored') || phases.has('archived')) right.add('LASTWORD_THREAD_CLOSED');
   }
   for (const answer of right) operation.legal.add(answer);
 }

@@ -88,7 +88,9 @@ export const THREAD_ACTS = {
   },
 
   read(run, id) {
-    const before = run.threads.get(id)?.effective() ?? [];
+    const asked = run.threads.get(id);
+    const before = asked?.effective() ?? [];
+    const records = asked?.history().length;
     const found: [number, string][] = [];
     const reading = async (): Promise<void> => {
       for await (const record of run.bench.sidecar.readThread(id)) found.push([record.ordinal, wordOf(record)]);
@@ -96,7 +98,7 @@ export const THREAD_ACTS = {
     return run.operate({ name: 'read', id }, reading, (_value, operation) => {
       const after = run.threads.get(id);
       // What comes while it is read may be in it or not.
-      const isStill = after !== undefined && operation.isAlone && !hasUnplaced(after) && after.effective().length === before.length;
+      const isStill = after !== undefined && operation.isAlone && !hasUnplaced(after) && after.history().length === records;
       if (isStill) run.expect(`view of thread ${id}`, found, before);
     });
   },
