@@ -18,7 +18,7 @@ export interface ReadOptions {
   /** Goes on with records as they are written; ends (returns) on abort, or when nobody holds the thread's lease any more. */
   follow?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** A line that is no valid record, or an order that is not. Default: skipped. */
+  /** A line that is no valid record, or an order that is not. Default: skipped; readThread() says at debug how many. */
   onDamage?: ((damage: Damage) => void) | undefined;
 }
 /**

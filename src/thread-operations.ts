@@ -83,10 +83,24 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
     const open = async (checked: CheckedReadOptions): Promise<RecordStream> => {
       const live = this.registry.get(id);
       if (live !== undefined && live.state !== 'failed') await live.flush({ durability: 'written', signal: checked.signal });
-      return openThread(this.options.directory, id, checked);
+      return checked.onDamage === undefined ? this.#openCounted(id, checked) : openThread(this.options.directory, id, checked);
     };
     // What items a thread has is the host's knowledge.
     return recordsOf(() => checkReadOptions(options), open) as AsyncGenerator<RolloutRecord<I>, void, undefined>;
+  }
+
+  /** Damage that nobody asked for is said once, when the reading ends. */
+  async #openCounted(id: ThreadId, options: CheckedReadOptions): Promise<RecordStream> {
+    let damage = 0;
+    const stream = await openThread(this.options.directory, id, { ...options, onDamage: () => { damage += 1; } });
+    return {
+      take: () => stream.take(),
+      fill: () => stream.fill(),
+      close: () => {
+        if (damage > 0) this.log.debug({ threadId: id, damage }, 'damage was stepped over');
+        return stream.close();
+      },
+    };
   }
 
   liveThread(id: ThreadId): Thread | undefined {

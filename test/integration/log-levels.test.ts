@@ -67,6 +67,14 @@ const ROWS: Readonly<Record<string, Row>> = {
       return [{ threadId: thread.id }];
     },
   },
+  'damage in what is read, without onDamage': {
+    says: async ({ sidecar, thread }) => {
+      await thread.close();
+      appendFileSync(thread.path, `${CANARY}\n`.repeat(3));
+      for await (const record of sidecar.readThread(thread.id)) expect(record.ordinal).toBeLessThan(2);
+      return [{ threadId: thread.id, damage: 1 }];
+    },
+  },
   'resume of a missing thread, ifMissing: \'create\'': {
     says: async ({ sidecar }) => {
       const { id } = await sidecar.resumeThread(MISSING, { ifMissing: 'create', create: { meta: { title: CANARY } } });
