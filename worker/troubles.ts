@@ -41,12 +41,6 @@ export class Troubles {
     return trouble !== undefined && trouble.dueMs > this.#nowMs;
   }
 
-  /** Those to be tried now. */
-  get due(): RolloutFile[] {
-    if (this.#troubles.size === 0) return [];
-    return [...this.#troubles.keys()].filter((file) => !this.isWaiting(file));
-  }
-
   /** True for what may pass: told of at the first time, tried again later. False for what is final. */
   meet(file: RolloutFile, error: unknown): boolean {
     const { errno, message } = error as Partial<NodeJS.ErrnoException>;

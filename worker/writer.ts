@@ -78,6 +78,18 @@ export class Writer {
   addRollout(file: RolloutFile): void {
     this.#rollouts[file.slot] = file;
     this.#open.add(file);
+    for (const ring of this.#rings) this.#adoptParked(ring, file);
+  }
+
+  /** What a writer that died had parked of it, and had not written yet. */
+  #adoptParked(ring: WriterRing, file: RolloutFile): void {
+    const own = ring.parking.frames.filter(({ slot, incarnation, isWritten }) => slot === file.slot && incarnation === file.incarnation && !isWritten);
+    if (own.length === 0) return;
+    // One that was being moved is there twice.
+    const waiting = new Map(own.filter(({ count }) => count >= file.written).map((frame) => [frame.count, frame]));
+    ring.parking.remove(own.filter((frame) => waiting.get(frame.count) !== frame));
+    file.parked = [...waiting.values()].sort((one, other) => one.count - other.count);
+    if (file.parked.length > 0) this.#ringOfParked.set(file, ring);
   }
 
   /** The opening a command names; undefined when it was let go of. */
@@ -95,7 +107,7 @@ export class Writer {
   /** One step over every ring. Returns how many frames it took. */
   pass(): number {
     let frames = 0;
-    for (const file of this.troubles.due) frames += this.#retry(file);
+    for (const [file, ring] of this.#ringOfParked) if (!this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
     for (const ring of this.#rings) frames += this.#passRing(ring);
     return frames;
   }
@@ -134,10 +146,8 @@ export class Writer {
   }
 
   /** What is parked, without anything new. Returns how many items of it were written. */
-  #retry(file: RolloutFile): number {
-    const ring = this.#ringOfParked.get(file);
+  #retry(ring: WriterRing, file: RolloutFile): number {
     const { written } = file;
-    if (ring === undefined) return 0;
     this.#write(ring, file, NO_GROUP);
     if (file.written > written) wakeProducer(ring.consumer.memory);
     return file.written - written;

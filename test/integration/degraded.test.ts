@@ -1,9 +1,14 @@
 /** Writes that fail for a cause that may pass: what is accepted queues, the others go on, and nothing is lost, doubled or glued. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { LATE, type Sidecar, type SidecarEvents, type Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
+import { mutantPackage } from '../support/mutants.js';
 import { PASSING, RiggedDisk, type Passing } from '../support/rigged-disk.js';
-import { itemsOf, numbered, openTestSidecar, rejection, until, upTo } from '../support/sidecars.js';
+import { BREAKS, itemsOf, numbered, openTestSidecar, rejection, temporaryFolder, until, upTo } from '../support/sidecars.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 type Told = { event: 'degraded'; what: SidecarEvents['degraded'] } | { event: 'recovered'; what: SidecarEvents['recovered'] };
 
@@ -160,6 +165,41 @@ describe('a write that fails and may succeed later', () => {
     disk.take();
     await sick.close();
     expect(await itemsOf(sick.path)).toEqual(upTo(21).map((index) => bad(index)));
+  });
+});
+
+/** A host whose writer dies while a thread of it cannot be written, and that then ends. Prints the path of that thread. */
+function endsAfterDeath(disk: RiggedDisk, packageUrl = 'lastword'): string {
+  const program = `
+    import { once } from 'node:events';
+    import { rmSync, writeFileSync } from 'node:fs';
+    import { openSidecar } from ${JSON.stringify(packageUrl)};
+    const sidecar = await openSidecar({ directory: ${JSON.stringify(temporaryFolder())}, writerUrl: new URL(${JSON.stringify(disk.writerUrl.href)}), logger: false });
+    const [sick, well] = [await sidecar.createThread(), await sidecar.createThread()];
+    writeFileSync(${JSON.stringify(disk.sign)}, '');
+    const degraded = once(sidecar, 'degraded');
+    for (let index = 0; index < 50; index += 1) sick.append({ type: 'event_msg', payload: { index, text: 'BADxxxxxxxxxx' } });
+    // Whoever only listens does not keep the process alive.
+    sick.flush().catch(() => undefined);
+    await degraded;
+    await well.flush();
+    well.append({ type: 'BREAK' });
+    await well.flush().catch(() => undefined);
+    rmSync(${JSON.stringify(disk.sign)});
+    process.stdout.write(sick.path);
+    process.exit(0);`;
+  return execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: ROOT, encoding: 'utf8' });
+}
+
+describe('a writer that dies while a thread of it cannot be written', () => {
+  test('leaves what it had parked to whoever writes next', async () => {
+    expect(await itemsOf(endsAfterDeath(new RiggedDisk('ENOSPC', { word: 'BAD', more: [BREAKS] })))).toEqual(upTo(50).map((index) => bad(index)));
+  });
+
+  test('the control: one that does not look at what is parked loses it', async () => {
+    const disk = new RiggedDisk('ENOSPC', { word: 'BAD', more: [BREAKS] });
+    const { lastwordUrl } = mutantPackage({ file: 'worker/writer.js', find: 'if (own.length === 0)', replace: 'if (own.length >= 0)' });
+    expect(await itemsOf(endsAfterDeath(disk, lastwordUrl))).toEqual([]);
   });
 });
 

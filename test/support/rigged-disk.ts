@@ -13,7 +13,8 @@ export type Passing = keyof typeof PASSING;
 
 export class RiggedDisk {
   readonly writerUrl: URL;
-  readonly #sign = join(temporaryFolder(), 'refuses');
+  /** While there is such a file, writes are refused. */
+  readonly sign = join(temporaryFolder(), 'refuses');
 
   /** Refuses what holds the word, half-written; `more` patches of the writer come along. */
   constructor(error: Passing = 'ENOSPC', { word = '', more = [] as Patch[] } = {}) {
@@ -22,7 +23,7 @@ export class RiggedDisk {
       file: 'worker/fs-ops.js',
       find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
       replace: `write: (descriptor, bytes, offset, length) => {
-        const isRefused = fs.existsSync(${JSON.stringify(this.#sign)}) && Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes(${JSON.stringify(word)});
+        const isRefused = fs.existsSync(${JSON.stringify(this.sign)}) && Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes(${JSON.stringify(word)});
         if (!isRefused) return fs.writeSync(descriptor, bytes, offset, length);
         fs.writeSync(descriptor, bytes, offset, Math.floor(length / 2));
         throw Object.assign(new Error('refused'), { code: ${JSON.stringify(code)}, errno: ${errno}, syscall: 'write' });
@@ -31,10 +32,10 @@ export class RiggedDisk {
   }
 
   refuse(): void {
-    writeFileSync(this.#sign, '');
+    writeFileSync(this.sign, '');
   }
 
   take(): void {
-    rmSync(this.#sign);
+    rmSync(this.sign);
   }
 }

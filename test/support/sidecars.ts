@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openSidecar, type RolloutRecord, type Sidecar, type SidecarOptions } from 'lastword';
 import { readRollout } from 'lastword';
 import { onTestFinished } from 'vitest';
-import { mutantWriter } from './mutants.js';
+import { mutantWriter, type Patch } from './mutants.js';
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {
@@ -81,11 +81,13 @@ export async function until(isReached: () => boolean, what: string, deadlineMs =
   }
 }
 
-/** A writer that dies of an item of the type BREAK. */
-export function breakingWriter(): URL {
-  return mutantWriter({
-    file: 'worker/writer.js', find: 'output.line(ring.transcoder, groups',
-    replace: `if (Buffer.from(memory.bytes.buffer, groups.payloadOffset, groups.payloadBytes).includes('BREAK')) process.exit(1);
+/** The writer dies of an item of the type BREAK. */
+export const BREAKS: Patch = {
+  file: 'worker/writer.js', find: 'output.line(ring.transcoder, groups',
+  replace: `if (Buffer.from(memory.bytes.buffer, groups.payloadOffset, groups.payloadBytes).includes('BREAK')) process.exit(1);
             output.line(ring.transcoder, groups`,
-  });
+};
+
+export function breakingWriter(): URL {
+  return mutantWriter(BREAKS);
 }
