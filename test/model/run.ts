@@ -89,7 +89,7 @@ export class Run implements Known {
   /** What is under way may wait for held work, which only a later command ends. */
   get isBlocked(): boolean {
     return this.openings.some(({ closing, receipt, held, thread }) =>
-      receipt === undefined && held.size > 0 && (closing === undefined ? this.mayClose(thread) : !closing.isForced));
+      receipt === undefined && held.size > 0 && (closing === undefined ? this.mayClose(thread) : !closing.isForced || closing.isLater));
   }
 
   /** The opening that the handle stands for: a new one, or one more claim. */
