@@ -235,12 +235,24 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   #onWriterEvent(event: WriterEvent): void {
-    if (event.event !== 'threadFailed') return;
+    if (event.event === 'ready') return;
+    const thread = this.registry.ofSlot(event.slot, event.incarnation);
+    if (event.event === 'threadRecovered') {
+      if (thread !== undefined) thread.trouble = undefined;
+      this.log.info({ threadId: thread?.id }, 'writing works again: what was queued is written');
+      this.tell('recovered', { threadId: thread?.id });
+      return;
+    }
     const error = fromWireError(event.error);
     const { threadId, errno } = error.context;
-    const thread = this.registry.ofSlot(event.slot, event.incarnation);
-    this.log.error({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'thread failed: nothing more of it is written');
-    thread?.fail(error);
+    if (event.event === 'threadDegraded') {
+      if (thread !== undefined) thread.trouble = error;
+      this.log.warn({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
+      this.tell('degraded', { threadId, error });
+    } else {
+      this.log.error({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'thread failed: nothing more of it is written');
+      thread?.fail(error);
+    }
     this.waiters.recheck();
   }
 

@@ -44,6 +44,8 @@ export class RolloutThread implements Thread {
   #claims = 1;
   #controller: AbortController | undefined;
   #failure: LastwordError | undefined;
+  /** What keeps items from being written just now, and is tried again. */
+  trouble: LastwordError | undefined;
 
   constructor(host: ThreadHost, thread: { id: ThreadId; origin: Thread['origin']; slot: number; incarnation: number }, opened: Opened) {
     this.#host = host;
@@ -138,7 +140,7 @@ export class RolloutThread implements Thread {
     const ordinal = progress.isSealed ? this.#countLate(1) : this.#take(checked);
     const count = ordinal === LATE ? 0 : ordinal - progress.base + 1;
     progress.want(count, durability, true);
-    const delivered = this.#deliveries.add({ item: stored, ordinal, isReached: () => ordinal === LATE || this.#isReached(count, durability) });
+    const delivered = this.#deliveries.add({ item: stored, ordinal, isReached: () => ordinal === LATE || this.trouble !== undefined || this.#isReached(count, durability) });
     await waiters.settled(delivered, { what: `the delivery of ordinal ${ordinal} of thread ${this.id}`, timeoutMs, signal, context: { threadId: this.id } });
     return ordinal;
   }

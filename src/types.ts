@@ -114,6 +114,10 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
 export interface SidecarEvents {
   /** Items appended after their thread was sealed; at most one event a second and thread. */
   late: { threadId: ThreadId; count: number };
+  /** Writing fails; items queue, and it is tried again. Once per episode. */
+  degraded: { threadId: ThreadId | undefined; error: LastwordError };
+  /** Writing works again; nothing that was queued is lost. */
+  recovered: { threadId: ThreadId | undefined };
   /** ifMissing: 'create' fell back to a fresh thread. */
   resumeFailed: { requestedId: ThreadId; threadId: ThreadId; error: LastwordError };
   /** After the thread has left the registry, before its close() resolves; once per thread and opening, forced ones too. */

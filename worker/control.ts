@@ -50,14 +50,14 @@ export class Control implements WriterControl {
   }
 
   #create(command: CreateThreadCommand): undefined {
-    const { fs, leases, rng, sidecar, syncs, writer } = this.#parts;
+    const { files, fs, leases, rng, sidecar, syncs, writer } = this.#parts;
     if (writer.rolloutOf(command) !== undefined) return undefined;
     const [ring] = writer.rings;
     if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
     this.#holdNew(command.threadId);
     let created: ReturnType<typeof createRollout>;
     try {
-      created = createRollout(fs, rng, ring, command);
+      created = files.whileOpening(() => createRollout(fs, rng, ring, command));
     } catch (error) {
       leases.release(command.threadId);
       throw error;
@@ -97,10 +97,10 @@ export class Control implements WriterControl {
   }
 
   async #resume(command: ResumeThreadCommand): Promise<ResumedRollout> {
-    const { fs, leases } = this.#parts;
+    const { files, fs, leases } = this.#parts;
     leases.hold(command.threadId);
     try {
-      const { file, descriptor, resumed } = await resumeRollout(fs, command);
+      const { file, descriptor, resumed } = await files.whileOpening(() => resumeRollout(fs, command));
       // Whoever wrote it may have died before a sync: the first one covers what is there.
       this.#add(file, descriptor, 0);
       return resumed;
@@ -130,11 +130,16 @@ export class Control implements WriterControl {
 
   drainThread(thread: SlotRef): Promise<Reply<{ written: number }>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      const { nextPass, sidecar } = this.#parts;
+      const { nextPass, sidecar, writer } = this.#parts;
       const file = this.#rolloutOf(thread);
       const isWritten = (): boolean => file.written >= acceptedIn(sealWordOf(sidecar, thread.slot));
-      // Everything accepted was published before this command was sent: an empty pass means that nothing is left.
-      while (file.failure === undefined && !isWritten() && await nextPass() > 0) continue;
+      // Everything accepted was published before this command was sent: an empty pass means that nothing is left, unless
+      // something is to be tried again, here or in front of it.
+      while (file.failure === undefined && !isWritten()) {
+        if (await nextPass() > 0) continue;
+        if (writer.troubles.areNone) break;
+        await writer.troubles.nextEnd();
+      }
       if (file.failure !== undefined) throw file.failure;
       return { written: file.written };
     });

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { LastwordError } from '../src/errors.js';
 import type { CreateThreadCommand } from '../src/control/protocol.js';
-import { OUTPUT_BYTES, OUTPUT_OFFSET, PARKING_BYTES } from '../src/ring/layout.js';
+import { HEADER_BYTES, OUTPUT_BYTES, OUTPUT_OFFSET } from '../src/ring/layout.js';
 import type { RingConsumer } from '../src/ring/ring-consumer.js';
 import { RolloutFile } from './rollout-file.js';
 import type { FsOps, Rng } from './seams.js';
@@ -41,10 +41,10 @@ function writeHeader(
 ): number {
   const { memory } = consumer;
   const { header, timestampMs, base } = command;
-  if (header.byteLength > PARKING_BYTES) throw new LastwordError('LASTWORD_ITEM_TOO_LARGE', `a header has at most ${PARKING_BYTES} bytes`);
-  memory.bytes.set(header, memory.layout.parkingOffset);
+  if (header.byteLength > HEADER_BYTES) throw new LastwordError('LASTWORD_ITEM_TOO_LARGE', `a header has at most ${HEADER_BYTES} bytes`);
+  memory.bytes.set(header, memory.layout.headerOffset);
   const limit = OUTPUT_OFFSET + OUTPUT_BYTES;
-  let end = transcoder.line(memory.layout.parkingOffset, header.byteLength, timestampMs, base - 1, OUTPUT_OFFSET, limit);
+  let end = transcoder.line(memory.layout.headerOffset, header.byteLength, timestampMs, base - 1, OUTPUT_OFFSET, limit);
   let bytes = writeAll(fs, descriptor, memory.bytes, OUTPUT_OFFSET, end - OUTPUT_OFFSET);
   while (!transcoder.finished) {
     end = transcoder.resume(OUTPUT_OFFSET, limit);

@@ -28,13 +28,13 @@ export interface Engine extends Seams {
 
 export type EngineData = Omit<WriterData, 'control'>;
 
-export function createEngine(data: EngineData, seams: Seams, tell: (event: WriterEvent) => void): Engine {
+export function createEngine(data: EngineData, seams: Seams, tell: (event: WriterEvent) => void, wake: () => void = () => undefined): Engine {
   const sidecar = viewSidecarMemory(data.sidecar);
   const files: FileTable = new FileTable(seams.fs, sidecar, data.openFilesMax, (file, error) => {
     writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'close() of the file failed', error);
   });
   const leases = new Leases(seams, data.owner);
-  const parts = { ...seams, sidecar, files, leases, tell };
+  const parts = { ...seams, sidecar, files, leases, tell, wake };
   const writer = new Writer(parts);
   const { memory, ringBytes, overflowBytes } = data.ring;
   writer.addRing({

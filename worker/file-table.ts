@@ -3,6 +3,8 @@ import type { SidecarMemory } from '../src/ring/memory.js';
 import type { RolloutFile } from './rollout-file.js';
 import type { FsOps } from './seams.js';
 
+const NO_DESCRIPTOR = ['EMFILE', 'ENFILE'];
+
 /** Which rollouts have a descriptor open: the most recently used, at most `openFilesMax`. */
 export class FileTable {
   readonly #fs: FsOps;
@@ -31,10 +33,21 @@ export class FileTable {
       this.#descriptors.set(file, open);
       return open;
     }
-    this.makeRoom();
-    const descriptor = this.#fs.openFile(file.path);
+    const descriptor = this.whileOpening(() => this.#fs.openFile(file.path));
     this.add(file, descriptor);
     return descriptor;
+  }
+
+  /** Opens another file. Where the process has no descriptor left, the ones that are idle here are given up for it. */
+  whileOpening<T>(open: () => T): T {
+    this.makeRoom();
+    for (;;) {
+      try {
+        return open();
+      } catch (error) {
+        if (!NO_DESCRIPTOR.includes((error as NodeJS.ErrnoException).code ?? '') || !this.#evict()) throw error;
+      }
+    }
   }
 
   /** Takes over a descriptor that was opened to make the file. */
@@ -46,12 +59,18 @@ export class FileTable {
 
   /** Closes the least recently used file that no sync is in, until one more may be opened. */
   makeRoom(): void {
+    while (this.#descriptors.size >= this.#openFilesMax) if (!this.#evict()) return;
+  }
+
+  /** False when a sync is in every one of them. */
+  #evict(): boolean {
     for (const file of this.#descriptors.keys()) {
-      if (this.#descriptors.size < this.#openFilesMax) return;
       if (file.isSyncing) continue;
       this.close(file);
       addFigure(this.#sidecar, 'filesEvicted', 1);
+      return true;
     }
+    return false;
   }
 
   close(file: RolloutFile): void {

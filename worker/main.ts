@@ -17,7 +17,7 @@ const EMPTY_LOOKS_MAX = 20;
 const data = workerData as WriterData;
 const fs = watched(nodeFsOps, viewSidecarMemory(data.sidecar), systemClock);
 const tell = (event: WriterEvent): void => { parentPort?.postMessage(event); };
-const engine = createEngine(data, { fs, clock: systemClock, rng: systemRng, processes: systemProcesses }, tell);
+const engine = createEngine(data, { fs, clock: systemClock, rng: systemRng, processes: systemProcesses }, tell, () => { wakeWriter(sidecar); });
 const { leases, sidecar, syncs, writer } = engine;
 let isStopped = false;
 let exitsAnswered = 0;
@@ -62,7 +62,7 @@ async function run(): Promise<void> {
       await turn();
       continue;
     }
-    const wait = park(sidecar, writer.rings.map((ring) => ring.consumer), generation, requests);
+    const wait = park(sidecar, writer.rings.filter((ring) => !ring.isStalled).map((ring) => ring.consumer), generation, requests);
     if (wait === undefined) {
       await turn();
       continue;

@@ -1,4 +1,5 @@
 import { LastwordError } from '../src/errors.js';
+import type { ParkedFrame } from '../src/ring/parking.js';
 import type { FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
@@ -23,6 +24,8 @@ export class RolloutFile {
   isSyncing = false;
   /** The thread was closed: the slot's words are another's now. */
   isReleased = false;
+  /** Items that wait in the parking area, in order: the next ones to be written. */
+  parked: ParkedFrame[] = [];
   #wholeBytes: number;
   #failure: LastwordError | undefined;
 

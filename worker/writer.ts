@@ -1,27 +1,34 @@
 import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
-import { addFigure, recordLatency, WRITE_HISTOGRAM } from '../src/ring/figures.js';
-import { OUTPUT_BYTES, OUTPUT_OFFSET, SLOTS_MAX } from '../src/ring/layout.js';
-import type { ProducerMemory, SidecarMemory } from '../src/ring/memory.js';
+import { addFigure } from '../src/ring/figures.js';
+import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
+import type { SidecarMemory } from '../src/ring/memory.js';
+import { Parking, type ParkedFrame } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { moveState, publishWritten, seal } from '../src/ring/slots.js';
-import { LINE_BYTES_MAX } from '../src/rollout/scan.js';
+import { moveState, seal } from '../src/ring/slots.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
+import { GroupOutput } from './group-output.js';
 import type { Leases } from './lease/leases.js';
 import type { RolloutFile } from './rollout-file.js';
 import type { Clock, FsOps } from './seams.js';
-import { NO_ORDINAL, type Transcoder } from './transcode/transcoder.js';
+import type { Transcoder } from './transcode/transcoder.js';
+import { Troubles } from './troubles.js';
 
 /** Bounds of one pass over a ring, so that commands are heard in between. */
 const PASS_FRAMES_MAX = 16_384;
 const PASS_BYTES_MAX = 16 * 1024 * 1024;
 
+const NO_GROUP = -1;
+
 /** A producer's ring, with the transcoder over its memory. */
 export interface WriterRing {
   readonly consumer: RingConsumer;
   readonly transcoder: Transcoder;
+  readonly parking: Parking;
+  /** Its head waits, because the parking area is full. */
+  isStalled: boolean;
 }
 
 export interface WriterParts {
@@ -31,6 +38,8 @@ export interface WriterParts {
   readonly fs: FsOps;
   readonly clock: Clock;
   readonly tell: (event: WriterEvent) => void;
+  /** There may be something to do without anybody having asked. */
+  readonly wake: () => void;
 }
 
 /**
@@ -45,9 +54,12 @@ export class Writer {
   readonly #open = new Set<RolloutFile>();
   readonly #batch = createBatch(PASS_FRAMES_MAX);
   readonly #groups = new FrameGroups(PASS_FRAMES_MAX, SLOTS_MAX);
+  readonly #ringOfParked = new Map<RolloutFile, WriterRing>();
+  readonly troubles: Troubles;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
+    this.troubles = new Troubles(parts, parts.wake);
   }
 
   get rings(): readonly WriterRing[] {
@@ -59,8 +71,8 @@ export class Writer {
     return this.#open;
   }
 
-  addRing(ring: WriterRing): void {
-    this.#rings.push(ring);
+  addRing({ consumer, transcoder }: Pick<WriterRing, 'consumer' | 'transcoder'>): void {
+    this.#rings.push({ consumer, transcoder, parking: new Parking(consumer.memory), isStalled: false });
   }
 
   addRollout(file: RolloutFile): void {
@@ -75,6 +87,7 @@ export class Writer {
   }
 
   removeRollout(file: RolloutFile): void {
+    this.#letGo(file);
     this.#rollouts[file.slot] = undefined;
     this.#open.delete(file);
   }
@@ -82,6 +95,7 @@ export class Writer {
   /** One step over every ring. Returns how many frames it took. */
   pass(): number {
     let frames = 0;
+    for (const file of this.troubles.due) frames += this.#retry(file);
     for (const ring of this.#rings) frames += this.#passRing(ring);
     return frames;
   }
@@ -94,16 +108,18 @@ export class Writer {
     const groups = this.#groups;
     groups.group(consumer.memory, batch);
     // Files that are open first: the others will close some of them.
-    this.#writeGroups(ring, (file) => this.#parts.files.isOpen(file));
-    this.#writeGroups(ring, () => true);
+    const areOpenTaken = this.#takeGroups(ring, (file) => this.#parts.files.isOpen(file));
+    ring.isStalled = !(this.#takeGroups(ring, () => true) && areOpenTaken);
     groups.clear();
-    release(consumer, batch);
+    if (!ring.isStalled) release(consumer, batch);
     wakeProducer(consumer.memory);
-    return batch.frames;
+    return ring.isStalled ? 0 : batch.frames;
   }
 
-  #writeGroups(ring: WriterRing, isNow: (file: RolloutFile) => boolean): void {
+  /** False when frames are neither written nor parked. */
+  #takeGroups(ring: WriterRing, isNow: (file: RolloutFile) => boolean): boolean {
     const groups = this.#groups;
+    let areTaken = true;
     for (let group = 0; group < groups.count; group += 1) {
       if (groups.isDone(group)) continue;
       const file = this.#rollouts[groups.slotOf(group)];
@@ -111,40 +127,92 @@ export class Writer {
       groups.markDone(group);
       // Frames of a thread that was let go of, or that failed, are nobody's any more.
       if (file === undefined || file.failure !== undefined) continue;
-      try {
-        this.#writeGroup(ring, file, group);
-      } catch (error) {
-        this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
-      }
+      const isWritten = !this.troubles.isWaiting(file) && this.#write(ring, file, group);
+      if (!isWritten && !this.#park(ring, file, group)) areTaken = false;
+    }
+    return areTaken;
+  }
+
+  /** What is parked, without anything new. Returns how many items of it were written. */
+  #retry(file: RolloutFile): number {
+    const ring = this.#ringOfParked.get(file);
+    const { written } = file;
+    if (ring === undefined) return 0;
+    this.#write(ring, file, NO_GROUP);
+    if (file.written > written) wakeProducer(ring.consumer.memory);
+    return file.written - written;
+  }
+
+  /** False when it is to be tried again. What the file has taken is taken, whatever the answer. */
+  #write(ring: WriterRing, file: RolloutFile, group: number): boolean {
+    try {
+      this.#writeFrames(ring, file, group);
+      this.troubles.recovered(file);
+      return true;
+    } catch (error) {
+      if (this.troubles.meet(file, error)) return false;
+      this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
+      return true;
     }
   }
 
   /** Transcodes a thread's frames next to each other and writes them with one write(), or more when the output is full. */
-  #writeGroup(ring: WriterRing, file: RolloutFile, group: number): void {
+  #writeFrames(ring: WriterRing, file: RolloutFile, group: number): void {
     const { files, fs, leases } = this.#parts;
     const { memory } = ring.consumer;
     leases.keep(file.threadId);
     const output = new GroupOutput(this.#parts, memory, file, files.descriptorOf(file));
-    file.assertUntouched(fs, output.descriptor);
+    try {
+      file.assertUntouched(fs, output.descriptor);
+      for (const { address, count } of file.parked) {
+        const bytes = memory.words[(address >>> 2) + FRAME_BYTES_WORD] ?? 0;
+        const timestampMs = memory.doubles[(address >>> 3) + FRAME_TIMESTAMP_DOUBLE] ?? 0;
+        output.line(ring.transcoder, address + FRAME_HEADER_BYTES, bytes, timestampMs, file.base + count);
+      }
+      const groups = this.#groups;
+      for (let frame = groups.firstOf(group); frame >= 0; frame = groups.nextOf(frame)) {
+        groups.read(memory, this.#batch, frame);
+        const expected = file.written + output.items;
+        if (groups.incarnation !== file.incarnation || groups.frameCount < expected) continue;
+        if (groups.frameCount > expected) {
+          output.write();
+          throw neverCame(file, expected, groups.frameCount);
+        }
+        output.line(ring.transcoder, groups.payloadOffset, groups.payloadBytes, groups.timestampMs, file.base + groups.frameCount);
+      }
+      output.write();
+    } finally {
+      this.#unpark(file, ({ count }) => count < file.written);
+    }
+  }
+
+  /** Moves the group's frames out of the ring, so that the threads behind them go on. False when there is no room. */
+  #park(ring: WriterRing, file: RolloutFile, group: number): boolean {
+    const { memory } = ring.consumer;
     const groups = this.#groups;
     for (let frame = groups.firstOf(group); frame >= 0; frame = groups.nextOf(frame)) {
       groups.read(memory, this.#batch, frame);
-      if (groups.incarnation !== file.incarnation) continue;
-      const expected = file.written + output.items;
-      if (groups.frameCount < expected) continue;
+      const expected = file.written + file.parked.length;
+      if (groups.incarnation !== file.incarnation || groups.frameCount < expected) continue;
       if (groups.frameCount > expected) {
-        output.write();
-        const from = file.base + expected;
-        const to = file.base + groups.frameCount - 1;
-        throw new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `ordinals ${from} to ${to} never came`, {
-          unwritten: [{ threadId: file.threadId, from, to }],
-        });
+        this.failRollout(file, 'LASTWORD_DRAIN_INCOMPLETE', 'a write failed', neverCame(file, expected, groups.frameCount));
+        return true;
       }
-      output.line(ring.transcoder, groups.payloadOffset, groups.payloadBytes, groups.timestampMs, file.base + groups.frameCount);
+      const parked = ring.parking.add(this.#batch.addresses[frame] ?? 0);
+      if (parked === undefined) return false;
+      file.parked.push(parked);
+      this.#ringOfParked.set(file, ring);
     }
-    output.write();
+    return true;
   }
 
+  #unpark(file: RolloutFile, isWritten: (frame: ParkedFrame) => boolean): void {
+    const [written, left] = [file.parked.filter(isWritten), file.parked.filter((frame) => !isWritten(frame))];
+    if (written.length === 0) return;
+    this.#ringOfParked.get(file)?.parking.remove(written);
+    file.parked = left;
+    if (left.length === 0) this.#ringOfParked.delete(file);
+  }
   /** Nothing more of this opening is written: its appends answer LATE, its flushes reject. */
   failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown): void {
     if (file.failure !== undefined) return;
@@ -154,6 +222,7 @@ export class Writer {
     const context = { ...inner?.context, threadId, path, ...(errno === undefined ? {} : { errno }) };
     const error = new LastwordError(inner?.code ?? code, `thread ${threadId}: ${message}`, context, { cause });
     file.fail(error);
+    this.#letGo(file);
     const { sidecar, tell } = this.#parts;
     // No sync of the file follows: what waits for one no longer counts.
     addFigure(sidecar, 'bytesUnsynced', -file.unsyncedBytes);
@@ -166,84 +235,16 @@ export class Writer {
     tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }
+
+  /** Nothing of it is tried again. */
+  #letGo(file: RolloutFile): void {
+    this.#unpark(file, () => true);
+    this.troubles.ended(file);
+  }
 }
 
-/** The output area on its way to one file. */
-class GroupOutput {
-  readonly descriptor: number;
-  readonly #parts: WriterParts;
-  readonly #memory: ProducerMemory;
-  readonly #file: RolloutFile;
-  #end = OUTPUT_OFFSET;
-  /** Bytes of an unfinished line that stand in the file behind the last whole record. */
-  #carried = 0;
-  /** Whole records in the output, not yet written. */
-  items = 0;
-  /** Where the last of them ends. */
-  #wholeEnd = OUTPUT_OFFSET;
-
-  constructor(parts: WriterParts, memory: ProducerMemory, file: RolloutFile, descriptor: number) {
-    this.#parts = parts;
-    this.#memory = memory;
-    this.#file = file;
-    this.descriptor = descriptor;
-  }
-
-  line(transcoder: Transcoder, payloadOffset: number, payloadBytes: number, timestampMs: number, ordinal: number): void {
-    const limit = OUTPUT_OFFSET + OUTPUT_BYTES;
-    const stated = this.#file.isNumbered ? ordinal : NO_ORDINAL;
-    this.#step(() => transcoder.line(payloadOffset, payloadBytes, timestampMs, stated, this.#end, limit));
-    while (!transcoder.finished) {
-      if (transcoder.lineBytes > LINE_BYTES_MAX) {
-        this.#dropLine();
-        throw new LastwordError('LASTWORD_WRITE_FAILED', `the line of ordinal ${ordinal} is longer than ${LINE_BYTES_MAX} bytes`);
-      }
-      this.write();
-      this.#step(() => transcoder.resume(this.#end, limit));
-    }
-    this.items += 1;
-    this.#wholeEnd = this.#end;
-  }
-
-  /** One step of the transcoder, which throws where the payload is none. */
-  #step(transcode: () => number): void {
-    try {
-      this.#end = transcode();
-    } catch (error) {
-      this.#dropLine();
-      throw error;
-    }
-  }
-
-  /** The line cannot be written: the whole records before it are, and what stands of it in the file is cut off. */
-  #dropLine(): void {
-    this.#end = this.#wholeEnd;
-    if (this.items > 0) this.write();
-    else if (this.#carried > 0) this.#file.cutBack(this.#parts.fs, this.descriptor);
-  }
-
-  /** Writes what is there; then, and only then, says what is whole. */
-  write(): void {
-    const length = this.#end - OUTPUT_OFFSET;
-    if (length === 0) return;
-    const { fs, clock, sidecar } = this.#parts;
-    const file = this.#file;
-    const startUs = clock.monotonicUs();
-    file.append(fs, this.descriptor, this.#memory.bytes, OUTPUT_OFFSET, length);
-    const nowUs = clock.monotonicUs();
-    recordLatency(sidecar.words, WRITE_HISTOGRAM, nowUs - startUs);
-    const whole = this.items === 0 ? 0 : this.#carried + this.#wholeEnd - OUTPUT_OFFSET;
-    this.#carried = this.items === 0 ? this.#carried + length : this.#end - this.#wholeEnd;
-    if (whole > 0) {
-      file.commit(whole, nowUs);
-      file.written += this.items;
-      publishWritten(sidecar, file.slot, file.written);
-      addFigure(sidecar, 'itemsWritten', this.items);
-      addFigure(sidecar, 'bytesWritten', whole);
-      addFigure(sidecar, 'bytesUnsynced', whole);
-    }
-    this.items = 0;
-    this.#end = OUTPUT_OFFSET;
-    this.#wholeEnd = OUTPUT_OFFSET;
-  }
+/** Items `from` to below `to` of an opening: a hole, behind which nothing is written. */
+function neverCame({ base, threadId }: RolloutFile, from: number, to: number): LastwordError {
+  const unwritten = [{ threadId, from: base + from, to: base + to - 1 }];
+  return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `ordinals ${base + from} to ${base + to - 1} never came`, { unwritten });
 }

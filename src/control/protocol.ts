@@ -74,7 +74,11 @@ export interface WriterControl {
 export type WriterEvent =
   | { readonly event: 'ready' }
   /** A permanent error: nothing more of this opening is written. */
-  | { readonly event: 'threadFailed'; readonly slot: number; readonly incarnation: number; readonly error: WireError };
+  | ({ readonly event: 'threadFailed'; readonly error: WireError } & SlotRef)
+  /** A write failed, and is tried again: until it succeeds, what is accepted queues. */
+  | ({ readonly event: 'threadDegraded'; readonly error: WireError } & SlotRef)
+  /** What was queued is written. */
+  | ({ readonly event: 'threadRecovered' } & SlotRef);
 
 /** What the writer's worker is started with. */
 export interface WriterData {

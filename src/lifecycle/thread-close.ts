@@ -102,9 +102,9 @@ export class ThreadClose {
     } catch (error) {
       if (!isLastwordError(error)) throw error;
       if (error.code !== 'LASTWORD_TIMEOUT') throw this.#thread.withUnwritten(error);
-      throw this.#incomplete(this.#thread.written, error);
+      throw this.#incomplete(this.#thread.written, this.#thread.trouble ?? error);
     }
-    if (acknowledged !== this.#thread.accepted) throw this.#incomplete(acknowledged, undefined);
+    if (acknowledged !== this.#thread.accepted) throw this.#incomplete(acknowledged, this.#thread.trouble);
   }
 
   /** Phase 2: synced as asked, the file closed, the lease released. */

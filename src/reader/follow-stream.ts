@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { RolloutScanner, type ScannedRecord } from '../rollout/scan.js';
 import type { Ordinal } from '../units.js';
 import { FileChanges } from './file-changes.js';
-import { isHeld, leasePathOf } from './lease-holder.js';
+import { isHeld, leasePath, placeOf } from './lease-holder.js';
 import type { FileRange, RecordStream } from './record-stream.js';
 import { openRollout, RolloutSource } from './rollout-source.js';
 
@@ -104,7 +104,8 @@ export class FollowStream implements RecordStream {
 
   #watch(): void {
     this.#changes.unwatch();
-    const leasePath = leasePathOf(this.#path);
-    for (const path of [this.#path, ...leasePath === undefined ? [] : [leasePath]]) this.#changes.watch(path);
+    const place = placeOf(this.#path);
+    this.#changes.watch(this.#path);
+    if (place !== undefined) this.#changes.watch(leasePath(place.directory, place.id));
   }
 }

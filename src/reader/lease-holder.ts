@@ -12,13 +12,13 @@ import type { ThreadId } from '../types.js';
 /** Levels of `sessions/YYYY/MM/DD` and `archived_sessions` below the root. */
 const DEPTHS = { sessions: 4, archived_sessions: 1 } as const;
 
-/** Where the lease of a rollout stands; undefined for a file that lies in no directory of rollouts. */
-export function leasePathOf(path: string): string | undefined {
+/** The directory and the thread of a rollout; undefined for a file that lies in no directory of rollouts. */
+export function placeOf(path: string): { directory: string; id: ThreadId } | undefined {
   const id = parseRolloutPath(path)?.id;
   for (const [name, depth] of Object.entries(DEPTHS)) {
     let folder = path;
     for (let level = 0; level < depth; level += 1) folder = dirname(folder);
-    if (id !== undefined && basename(folder) === name) return leasePath(dirname(folder), id);
+    if (id !== undefined && basename(folder) === name) return { directory: dirname(folder), id };
   }
   return undefined;
 }
@@ -56,8 +56,10 @@ export function codexHolder(directory: string, id: ThreadId): Pick<LeaseOwner, '
 
 /** Nobody holds a file that lies in no directory of rollouts. */
 export async function isHeld(path: string): Promise<boolean> {
-  const leasePath = leasePathOf(path);
-  return leasePath !== undefined && (await leaseHolder(leasePath)) !== undefined;
+  const place = placeOf(path);
+  if (place === undefined) return false;
+  const { directory, id } = place;
+  return (await leaseHolder(leasePath(directory, id))) !== undefined || codexHolder(directory, id) !== undefined;
 }
 
 /** Undefined where nothing stands there, or no file: nobody can hold that. */

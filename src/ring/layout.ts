@@ -3,11 +3,11 @@
  * of them. Only this file knows where things lie.
  *
  *   producer memory
- *   0         64 K      68 K       96 K      256 K         1280 K    1280 K + output      + ring     + parking
- *   +---------+---------+----------+---------+-------------+---------+---------+----------+----------+---------+
- *   | statics | control | producer | writer  | definitions | output  |         | ring     | parking  | arena   |
- *   | wasm    | words   | scratch  | scratch | producer    | writer  |         | producer | writer   | producer|
- *   +---------+---------+----------+---------+-------------+---------+---------+----------+----------+---------+
+ *   0         64 K      68 K       96 K      256 K         1280 K    + output   + ring   + header  + parking
+ *   +---------+---------+----------+---------+-------------+---------+----------+--------+---------+----------+
+ *   | statics | control | producer | writer  | definitions | output  | ring     | header | parking | arena    |
+ *   | wasm    | words   | scratch  | scratch | producer    | writer  | producer | writer | writer  | producer |
+ *   +---------+---------+----------+---------+-------------+---------+----------+--------+---------+----------+
  *
  * The second line names the only side that stores there (the control words name theirs one by one). Pages that nobody
  * touches cost nothing; pages once touched stay resident.
@@ -38,8 +38,8 @@ export const OUTPUT_BYTES = 4 * MIB;
 /** Vector stores may run this far past the end of the output. */
 export const OUTPUT_SLACK_BYTES = 64 * KIB;
 export const RING_OFFSET = OUTPUT_OFFSET + OUTPUT_BYTES + OUTPUT_SLACK_BYTES;
-/** The writer's own copies: headers on their way to a file, frames of threads that cannot be written just now. */
-export const PARKING_BYTES = 16 * MIB;
+/** A header on its way to its file, copied there by the writer. */
+export const HEADER_BYTES = 16 * MIB;
 
 assert(RING_OFFSET % WASM_PAGE_BYTES === 0, 'the ring starts on a page');
 assert(DEFINITIONS_OFFSET % 16 === 0, 'definitions are copied by 16 bytes');
@@ -64,12 +64,17 @@ export const SETTLED_WORD = line(6);
 export const MARK_POSITION_WORD = line(7);
 /** Stored by the writer: how often it has begun that frame. */
 export const MARK_COUNT_WORD = line(8);
-const CONTROL_WORDS = line(9);
+/** Stored by the writer: positions of the parking area, behind the last frame let go of and behind the last one parked. */
+export const PARKING_HEAD_WORD = line(9);
+export const PARKING_TAIL_WORD = line(10);
+const CONTROL_WORDS = line(11);
 assert(CONTROL_OFFSET + CONTROL_WORDS * WORD_BYTES <= PRODUCER_SCRATCH_OFFSET, 'control words fit their place');
 
 /** What must be known to find everything in a producer's memory. */
 export interface MemoryLayout {
   readonly ringBytes: number;
+  readonly headerOffset: number;
+  /** Frames of threads that cannot be written just now. As large as the arena, so that every item fits. */
   readonly parkingOffset: number;
   readonly arenaOffset: number;
   /** Power of two, at least the overflow allowed: positions wrap at 2^32 and are masked. */
@@ -80,12 +85,13 @@ export interface MemoryLayout {
 /** Places the areas for the given sizes. `ringBytes` is a power of two. */
 export function layOut(ringBytes: number, overflowBytes: number): MemoryLayout {
   assert(Number.isInteger(Math.log2(ringBytes)), 'ringBytes is a power of two');
-  const parkingOffset = RING_OFFSET + ringBytes;
-  const arenaOffset = parkingOffset + PARKING_BYTES;
   // One frame's header above the overflow allowed, so that the largest item fits.
   const arenaBytes = 2 ** Math.ceil(Math.log2(overflowBytes + WASM_PAGE_BYTES));
+  const headerOffset = RING_OFFSET + ringBytes;
+  const parkingOffset = headerOffset + HEADER_BYTES;
+  const arenaOffset = parkingOffset + arenaBytes;
   const pages = Math.ceil((arenaOffset + arenaBytes) / WASM_PAGE_BYTES);
-  return { ringBytes, parkingOffset, arenaOffset, arenaBytes, pages };
+  return { ringBytes, headerOffset, parkingOffset, arenaOffset, arenaBytes, pages };
 }
 
 // ------------------------------------------------------------------------------------------------- sidecar words

@@ -58,3 +58,8 @@ export function ringAddress(memory: ProducerMemory, position: number): number {
 export function arenaAddress(memory: ProducerMemory, position: number): number {
   return memory.layout.arenaOffset + (position & (memory.layout.arenaBytes - 1));
 }
+
+/** Address of a parking position in the producer's memory. */
+export function parkingAddress(memory: ProducerMemory, position: number): number {
+  return memory.layout.parkingOffset + (position & (memory.layout.arenaBytes - 1));
+}

@@ -74,7 +74,7 @@ describe('the catalogue', () => {
     const planted = plantSome(directory);
     await (await openTestSidecar({ directory })).listThreads({ sort: 'updated' });
     utimesSync(planted[3]?.path ?? '', 3_000_000, 3_000_000);
-    const { lastwordUrl } = mutantPackage({ file: 'worker/catalogue/catalogue.js', find: 'beganMs >= this.#nextSweepMs', replace: 'false' }, { file: 'worker/catalogue/catalogue.js', find: 'this.#sweepMs <= this.#limits.freeMs', replace: 'false' });
+    const { lastwordUrl } = mutantPackage({ file: 'worker/catalogue/catalogue.js', find: 'beganMs >= this.#nextSweepMs', replace: 'false' }, { file: 'worker/catalogue/catalogue.js', find: 'this.size <= this.#limits.freeRows', replace: 'false' });
     const { openSidecar } = await import(lastwordUrl) as typeof lastword;
     const mutant = await openSidecar({ directory, logger: false });
     onTestFinished(async () => { await mutant.close(); });

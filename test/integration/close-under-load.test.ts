@@ -30,8 +30,8 @@ describe('the control: the same check hears', () => {
       replace: `if (memory.words[(address >>> 2) + 6] === 5 && ${ONCE}) return bytes;\n    batch.addresses[batch.frames] = address;`,
     }, 'close() rejected with LASTWORD_DRAIN_INCOMPLETE'],
     ['a writer that counts a record it did not write', {
-      file: 'worker/writer.js', find: 'output.line(ring.transcoder,',
-      replace: `if (groups.frameCount === 5 && ${ONCE}) { file.written += 1; continue; }\n            output.line(ring.transcoder,`,
+      file: 'worker/writer.js', find: 'output.line(ring.transcoder, groups',
+      replace: `if (groups.frameCount === 5 && ${ONCE}) { file.written += 1; continue; }\n            output.line(ring.transcoder, groups`,
     }, 'its rollout cannot be read'],
     ['a descriptor that is not closed', {
       file: 'worker/file-table.js', find: 'this.#fs.close(descriptor);', replace: `if (!(${ONCE})) this.#fs.close(descriptor);`,

@@ -207,7 +207,7 @@ describe('a thread of codex\'s', () => {
 
   test('the control: a writer that numbers every line would have been noticed', async () => {
     const { directory, path } = directoryOf(LEGACY);
-    const writerUrl = mutantWriter({ file: 'worker/writer.js', find: 'this.#file.isNumbered ?', replace: 'true ?' });
+    const writerUrl = mutantWriter({ file: 'worker/group-output.js', find: 'this.#file.isNumbered ?', replace: 'true ?' });
     const sidecar = await openTestSidecar({ directory, writerUrl });
     const thread = await sidecar.resumeThread(ID);
     thread.append(numbered(0));

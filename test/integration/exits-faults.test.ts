@@ -112,8 +112,16 @@ describe('P5: a disk', () => {
 
   test.each([
     ['process.exit()', 3], ['end of the loop', 0], ['uncaughtException handler that throws', 7],
-  ])('that is full for one thread, by %s: it is named with its ordinals, the code is as it was, the other thread is whole', async (end, code) => {
+  ])('that is full for a moment, by %s: everything is written before the process ends', async (end, code) => {
     const ended = await runHost({ end, burst: 'fits', isFlushedFirst: true, death: 'of a full disk', isDeathAwaited: false });
+    expect(ended).toMatchObject({ code, isOverdue: false, stdout: 'the host was here\n' });
+    await expectKept(ended, 'full');
+  });
+
+  test.each([
+    ['process.exit()', 3], ['end of the loop', 0], ['uncaughtException handler that throws', 7],
+  ])('that refuses one thread for good, by %s: it is named with its ordinals, the code is as it was, the other thread is whole', async (end, code) => {
+    const ended = await runHost({ end, burst: 'fits', isFlushedFirst: true, death: 'of a read-only disk', isDeathAwaited: false });
     expect(ended).toMatchObject({ code, isOverdue: false, stdout: 'the host was here\n' });
     const { paths = [], ids = [], accepted = [] } = ended.told;
     const written = await Promise.all(paths.map(async (path) => (await recordsOf(path)).length));

@@ -1,19 +1,19 @@
-/** What fails for good until there are retries: the thread it happened to, typed, and nothing else. */
+/** What fails for good: the thread it happened to, typed, and nothing else. What may pass is in degraded.test.ts. */
 import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
 import { LATE, type Sidecar, type Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
 import { mutantWriter, type Patch } from '../support/mutants.js';
 import { itemsOf, linesOf, numbered, openTestSidecar, rejection, upTo } from '../support/sidecars.js';
 
-/** A disk that takes half of the first write that holds the word FULL, and refuses the rest. */
-const FULL_DISK: Patch = {
+/** A disk that takes half of the first write that holds the word BAD, and refuses the rest for good. */
+const READ_ONLY: Patch = {
   file: 'worker/fs-ops.js',
   find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
   replace: `write: (descriptor, bytes, offset, length) => {
-    const isFull = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes('FULL');
-    if (!isFull) return fs.writeSync(descriptor, bytes, offset, length);
+    const isBad = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes('BAD');
+    if (!isBad) return fs.writeSync(descriptor, bytes, offset, length);
     fs.writeSync(descriptor, bytes, offset, Math.floor(length / 2));
-    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+    throw Object.assign(new Error('EROFS: read-only file system, write'), { code: 'EROFS', errno: -30, syscall: 'write' });
   },`,
 };
 
@@ -25,22 +25,22 @@ describe('a failed write', () => {
   test('P2: fails its thread, typed, leaves no torn line, and the other threads go on', async () => {
     const logged: { code?: string }[] = [];
     const log = (members: object): void => { logged.push(members); };
-    const sidecar = await openTestSidecar({ writerUrl: mutantWriter(FULL_DISK), logger: { debug() { /* not asked for */ }, info: log, warn: log, error: log } });
+    const sidecar = await openTestSidecar({ writerUrl: mutantWriter(READ_ONLY), logger: { debug() { /* not asked for */ }, info: log, warn: log, error: log } });
     const [bad, good] = await twoThreads(sidecar);
     for (const index of upTo(5)) bad.append(numbered(index));
     await bad.flush();
-    bad.appendAll([numbered(5), { type: 'FULL', payload: 'x'.repeat(5000) }, numbered(7)]);
+    bad.appendAll([numbered(5), { type: 'BAD', payload: 'x'.repeat(5000) }, numbered(7)]);
     good.append(numbered(0));
     const error = await rejection(bad.flush());
     expect(error).toMatchObject({
-      code: 'LASTWORD_WRITE_FAILED', cause: { code: 'ENOSPC', errno: -28 },
-      context: { threadId: bad.id, path: bad.path, errno: -28, unwritten: [{ threadId: bad.id, from: 6, to: 8 }] },
+      code: 'LASTWORD_WRITE_FAILED', cause: { code: 'EROFS', errno: -30 },
+      context: { threadId: bad.id, path: bad.path, errno: -30, unwritten: [{ threadId: bad.id, from: 6, to: 8 }] },
     });
     expect(bad.state).toBe('failed');
     expect(bad.append(numbered(9))).toBe(LATE);
     expect(await rejection(bad.close())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED', context: { unwritten: [{ from: 6, to: 8 }] } });
     expect(await itemsOf(bad.path)).toEqual(upTo(5).map(numbered));
-    expect(logged).toEqual([expect.objectContaining({ code: 'LASTWORD_WRITE_FAILED', threadId: bad.id, errno: -28 })]);
+    expect(logged).toEqual([expect.objectContaining({ code: 'LASTWORD_WRITE_FAILED', threadId: bad.id, errno: -30 })]);
     good.append(numbered(1));
     expect((await good.close()).items).toBe(2);
     expect(await itemsOf(good.path)).toEqual([numbered(0), numbered(1)]);
@@ -48,16 +48,16 @@ describe('a failed write', () => {
   });
 
   test('P2, the control: a writer that does not cut back leaves a torn line', async () => {
-    const writerUrl = mutantWriter(FULL_DISK, { file: 'worker/rollout-file.js', find: 'fs.truncate(descriptor, this.#wholeBytes);', replace: '' });
+    const writerUrl = mutantWriter(READ_ONLY, { file: 'worker/rollout-file.js', find: 'fs.truncate(descriptor, this.#wholeBytes);', replace: '' });
     const sidecar = await openTestSidecar({ writerUrl });
     const thread = await sidecar.createThread();
-    thread.append({ type: 'FULL', payload: 'x'.repeat(5000) });
+    thread.append({ type: 'BAD', payload: 'x'.repeat(5000) });
     expect(await rejection(thread.flush())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED' });
     expect(readFileSync(thread.path, 'utf8').endsWith('\n')).toBe(false);
   });
 
   test('a short write alone is gone on with', async () => {
-    const writerUrl = mutantWriter({ ...FULL_DISK, replace: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, Math.min(length, 7)),' });
+    const writerUrl = mutantWriter({ ...READ_ONLY, replace: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, Math.min(length, 7)),' });
     const sidecar = await openTestSidecar({ writerUrl });
     const thread = await sidecar.createThread();
     for (const index of upTo(100)) thread.append(numbered(index));
@@ -66,8 +66,8 @@ describe('a failed write', () => {
   });
 
   test('of a header leaves nothing behind, and the next thread is made', async () => {
-    const sidecar = await openTestSidecar({ writerUrl: mutantWriter(FULL_DISK) });
-    expect(await rejection(sidecar.createThread({ meta: { note: 'FULL' } }))).toMatchObject({ code: 'LASTWORD_WRITE_FAILED', cause: { code: 'ENOSPC' } });
+    const sidecar = await openTestSidecar({ writerUrl: mutantWriter(READ_ONLY) });
+    expect(await rejection(sidecar.createThread({ meta: { note: 'BAD' } }))).toMatchObject({ code: 'LASTWORD_WRITE_FAILED', cause: { code: 'EROFS' } });
     expect([...sidecar.liveThreads()]).toEqual([]);
     const thread = await sidecar.createThread();
     expect(thread.append(numbered(0))).toBe(1);

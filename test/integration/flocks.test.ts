@@ -1,12 +1,13 @@
 /** Threads that Codex has open: it locks `thread-writer-locks/<id>.lock` with flock(), and so does flock(1) here. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Sidecar } from 'lastword';
+import { readRollout, type Sidecar } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { findFlock } from '../../worker/lease/flocks.js';
+import { codexLine } from '../support/rollouts.js';
 import { mutantWriter } from '../support/mutants.js';
 import { numbered, openTestSidecar, rejection, temporaryFolder, until } from '../support/sidecars.js';
 
@@ -50,6 +51,21 @@ describe('a thread that another program has under a flock()', () => {
     ['archived', (sidecar, id) => sidecar.archiveThread(id)],
     ['deleted', (sidecar, id) => sidecar.deleteThread(id)],
   ];
+  test('is followed while that program has it open', async () => {
+    const { path, lockPath } = await stored();
+    const holder = await lock(lockPath);
+    const ordinals: number[] = [];
+    const reading = (async () => {
+      for await (const { ordinal } of readRollout(path, { follow: true })) ordinals.push(ordinal);
+    })();
+    await until(() => ordinals.length === 2, 'what is there');
+    appendFileSync(path, codexLine(2));
+    await until(() => ordinals.length === 3, 'what the program writes');
+    await holder.end();
+    await reading;
+    expect(ordinals).toEqual([0, 1, 2]);
+  });
+
   test('is listed as that program\'s, and as nobody\'s once it has let go', async () => {
     const { id, directory, lockPath } = await stored();
     const holder = await lock(lockPath);

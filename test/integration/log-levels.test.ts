@@ -1,4 +1,5 @@
 /** docs/lifecycle.md says what is logged at which level. Each row is provoked, and nothing else may be said above debug. */
+import { once } from 'node:events';
 import { appendFileSync, truncateSync } from 'node:fs';
 import type { Sidecar, SidecarOptions, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { runHost } from '../support/exits/run.js';
 import { openRecorded, type LogLine } from '../support/ledger.js';
 import { markdownTable } from '../support/markdown.js';
 import { mutantPackage, slowWriter, type Patch } from '../support/mutants.js';
+import { RiggedDisk } from '../support/rigged-disk.js';
 import { breakingWriter, rejection, until } from '../support/sidecars.js';
 
 /** Stands in items, errors and metadata of the host: none of it may be logged. */
@@ -18,9 +20,26 @@ interface Row {
   /** Its only lines above debug; of a row at debug, those that must be among the lines. */
   readonly says: (scene: Scene) => Promise<object[]>;
   readonly options?: () => Partial<SidecarOptions>;
+  /** Level of what another row says first. */
+  readonly behind?: LogLine['level'];
 }
 
 const fail = (): never => { throw new TypeError(CANARY); };
+
+let disk: RiggedDisk | undefined;
+
+function fullDisk(): RiggedDisk {
+  disk = new RiggedDisk('ENOSPC');
+  return disk;
+}
+
+async function degrade(sidecar: Sidecar, thread: Thread): Promise<void> {
+  await thread.flush();
+  disk?.refuse();
+  const degraded = once(sidecar, 'degraded');
+  thread.append(ITEM);
+  await degraded;
+}
 
 const ROWS: Readonly<Record<string, Row>> = {
   'append after the seal': {
@@ -92,6 +111,24 @@ const ROWS: Readonly<Record<string, Row>> = {
       return [{ threadId: thread.id, ordinal: 2, error: 'TypeError' }];
     },
   },
+  'a write fails, and may succeed later': {
+    options: () => ({ writerUrl: fullDisk().writerUrl }),
+    says: async ({ sidecar, thread }) => {
+      await degrade(sidecar, thread);
+      return [{ threadId: thread.id, errno: -28, code: 'LASTWORD_WRITE_FAILED', unwritten: [{ threadId: thread.id, from: 2, to: 2 }] }];
+    },
+  },
+  'it has succeeded': {
+    options: () => ({ writerUrl: fullDisk().writerUrl }),
+    behind: 'warn',
+    says: async ({ sidecar, thread }) => {
+      await degrade(sidecar, thread);
+      const recovered = once(sidecar, 'recovered');
+      disk?.take();
+      await recovered;
+      return [{ threadId: thread.id }];
+    },
+  },
   'a permanent error of a file': {
     says: async ({ thread }) => {
       await thread.flush();
@@ -131,12 +168,12 @@ const levelOf = (condition: string): string => TABLE.get(condition)?.get('level'
 interface Said { readonly lines: readonly LogLine[]; readonly expected: readonly object[] }
 
 async function provoked(condition: string, lastwordUrl?: string): Promise<Said> {
-  const { options, says } = ROWS[condition] ?? {};
+  const { behind, options, says } = ROWS[condition] ?? {};
   const { sidecar, lines } = await openRecorded(options?.(), lastwordUrl);
   const thread = await sidecar.createThread();
   thread.append(ITEM);
   const expected = await says?.({ sidecar, thread }) ?? [];
-  return { lines, expected };
+  return { lines: lines.filter(({ level }) => level !== behind), expected };
 }
 
 /** What is said at another level, of other things, too little, too much, or with payload. */

@@ -1,10 +1,9 @@
 /** What is told of a thread, of which files, and of which not. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, linkSync, mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type * as lastword from 'lastword';
 import type { Sidecar } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -12,11 +11,11 @@ import { archivedPath, rolloutName } from '../../src/rollout/rollout-path.js';
 import { mutantPackage, type Patch } from '../support/mutants.js';
 import { damagedOf, fillerOf, headerOf, idAtMinute, idsOf, linesOfItems, listed, plant } from '../support/planted.js';
 import { codexLine, corpusFiles } from '../support/rollouts.js';
+import { secondProcess } from '../support/second-process.js';
 import { numbered, openTestSidecar, rejection, temporaryFolder, upTo } from '../support/sidecars.js';
 
 const MISSING = '01936c1e-7b2a-7000-8000-000000000001';
 const OTHERS = '6fa459ea-ee8a-4ca4-894e-db77e160355e';
-const HOST = fileURLToPath(new URL('../support/lease-holder.mjs', import.meta.url));
 const MIB = 1 << 20;
 
 function said(message: string): { type: string; payload: object } {
@@ -111,12 +110,10 @@ describe('a summary', () => {
     expect(await owner()).toBe('self');
     await thread.close();
     expect(await owner()).toBeUndefined();
-    const holder = spawn(process.execPath, [HOST, directory, thread.id], { stdio: ['pipe', 'pipe', 'inherit'] });
-    onTestFinished(() => { holder.kill('SIGKILL'); });
-    await once(holder.stdout, 'data');
+    const holder = secondProcess(directory);
+    await holder.ask('resume', thread.id);
     expect(await owner()).toEqual({ pid: holder.pid, host: expect.any(String) });
-    holder.kill('SIGKILL');
-    await once(holder, 'exit');
+    await holder.kill();
     expect(await owner()).toBeUndefined();
   });
 

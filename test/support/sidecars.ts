@@ -84,8 +84,8 @@ export async function until(isReached: () => boolean, what: string, deadlineMs =
 /** A writer that dies of an item of the type BREAK. */
 export function breakingWriter(): URL {
   return mutantWriter({
-    file: 'worker/writer.js', find: 'output.line(ring.transcoder,',
+    file: 'worker/writer.js', find: 'output.line(ring.transcoder, groups',
     replace: `if (Buffer.from(memory.bytes.buffer, groups.payloadOffset, groups.payloadBytes).includes('BREAK')) process.exit(1);
-            output.line(ring.transcoder,`,
+            output.line(ring.transcoder, groups`,
   });
 }

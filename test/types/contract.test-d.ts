@@ -42,7 +42,8 @@ export type Answers = All<[
   SameMembers<built.VerifyReport, contract.VerifyReport, 'unread'>,
   SameMembers<built.SidecarStats, contract.SidecarStats>,
   Same<built.Histogram, contract.Histogram>,
-  SameMembers<built.SidecarEvents, contract.SidecarEvents, 'resumeFailed'>,
+  SameMembers<built.SidecarEvents, contract.SidecarEvents, 'resumeFailed' | 'degraded'>,
+  SameMembers<built.SidecarEvents['degraded'], contract.SidecarEvents['degraded'], 'error'>,
   SameMembers<built.SidecarEvents['resumeFailed'], contract.SidecarEvents['resumeFailed'], 'error'>,
 ]>;
 

@@ -21,7 +21,7 @@ import { thrown, upTo } from '../support/sidecars.js';
 
 const TIME = '2026-05-06T07:08:09.010Z';
 const PARENT = idAtMinute(-1);
-const NEVER_AGAIN = { freeMs: -1, rest: Infinity };
+const NEVER_AGAIN = { freeRows: 0, rest: Infinity };
 
 /** Some of everything. */
 function plantSome(directory: string): Planted[] {
@@ -152,7 +152,7 @@ describe('a catalogue', () => {
     expect(sizeOf(two)).toBe(statSync(two?.path ?? '').size);
     expect(sizeOf(three)).toBeUndefined();
     expect(sizeOf(later)).toBe(statSync(later.path).size);
-    const often = new Catalogue(directory, { freeMs: -1, rest: 0 });
+    const often = new Catalogue(directory, { freeRows: 0, rest: 0 });
     often.refresh([]);
     appendFileSync(one?.path ?? '', 'x');
     often.refresh([]);
@@ -162,7 +162,6 @@ describe('a catalogue', () => {
   test('names folders that it cannot read, and reads the others', () => {
     const directory = temporaryFolder();
     const [one] = plantSome(directory);
-    // A name of 255 bytes below a path that is nearly too long: the system refuses to look.
     const catalogue = new Catalogue(directory);
     mkdirSync(join(directory, 'sessions', 'loop'));
     rmSync(join(directory, 'archived_sessions'), { recursive: true });

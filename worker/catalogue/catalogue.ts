@@ -13,12 +13,13 @@ const WINDOW_BYTES = 64 << 10;
 const CLOCK_MS = 2000;
 /** How often the file system is asked for every rollout. */
 export interface SweepLimits {
-  /** Each time, as long as that takes no longer. */
-  readonly freeMs: number;
-  /** Else only after so many times as long as the last one took. */
+  /** Each time, as long as there are no more. */
+  readonly freeRows: number;
+  /** Else only after so many times as long as it took the last time. */
   readonly rest: number;
 }
-const SWEEP_LIMITS: SweepLimits = { freeMs: 25, rest: 10 };
+/** 10,000 take some 30 ms. */
+const SWEEP_LIMITS: SweepLimits = { freeRows: 10_000, rest: 10 };
 
 /** What is known of all rollouts below a directory, brought up to date before it is asked. */
 export class Catalogue {
@@ -27,10 +28,9 @@ export class Catalogue {
   #folders = new Map<string, Folder>();
   /** Why folders cannot be read, by path. */
   #problems = new Map<string, string>();
-  /** Every rollout is asked for then, or at once where the last time took less than that is free. */
+  /** When every rollout is asked for again, where there are many. */
   #nextSweepMs = -Infinity;
-  #sweepMs = 0;
-  /** Of it, on what was new. */
+  /** Spent on what was new. */
   #examineMs = 0;
   /** Rows that were found out since the catalogue was last stored. */
   changes = 0;
@@ -65,7 +65,7 @@ export class Catalogue {
     const folders = new Map<string, Folder>();
     this.#problems = new Map();
     const beganMs = performance.now();
-    const isSweep = this.#sweepMs <= this.#limits.freeMs || beganMs >= this.#nextSweepMs;
+    const isSweep = this.size <= this.#limits.freeRows || beganMs >= this.#nextSweepMs;
     this.#examineMs = 0;
     const names = namesByFolder(changed);
     for (const root of Object.values(ROOTS)) this.#refreshFolder(root, folders, { isSweep, names });
@@ -73,8 +73,7 @@ export class Catalogue {
     this.#folders = folders;
     if (!isSweep) return;
     const endedMs = performance.now();
-    this.#sweepMs = endedMs - beganMs - this.#examineMs;
-    this.#nextSweepMs = endedMs + this.#sweepMs * this.#limits.rest;
+    this.#nextSweepMs = endedMs + (endedMs - beganMs - this.#examineMs) * this.#limits.rest;
   }
 
   #refreshFolder(path: string, refreshed: Map<string, Folder>, sweep: Sweep): void {

@@ -23,7 +23,9 @@ const SYNCS = 5;
 /** `WRITES` when the last data sync began. */
 const WRITES_SYNCED = 6;
 
-export const DEATHS = ['none', 'before a write', 'within a write', 'after a write', 'throws between two passes', 'of a full disk'];
+export const DEATHS = ['none', 'before a write', 'within a write', 'after a write', 'throws between two passes', 'of a full disk', 'of a read-only disk'];
+/** Errors of a write, of which the writer does not die. */
+const REFUSALS = { 'of a full disk': ['ENOSPC', -28], 'of a read-only disk': ['EROFS', -30] };
 
 /** The words, on the host's side: made before the sidecar. */
 export function createRig(writerUrl) {
@@ -83,8 +85,9 @@ export function rigDisk(fs, words, isHeld) {
 
   function dieIn(death, writeAll, writePart) {
     // Not the writer: the thread whose write it is.
-    if (death === 'of a full disk') {
-      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+    if (death in REFUSALS) {
+      const [code, errno] = REFUSALS[death];
+      throw Object.assign(new Error(`${code}: write`), { code, errno, syscall: 'write' });
     }
     if (death === 'within a write') writePart((length) => Math.floor(length / 2));
     if (death === 'after a write') writeAll();
