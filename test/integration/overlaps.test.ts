@@ -12,8 +12,8 @@ async function later(turns: number): Promise<void> {
   for (let taken = 0; taken < turns; taken += 1) await turn();
 }
 
-async function stored(sidecar: Sidecar, options: object = {}): Promise<Thread> {
-  const thread = await sidecar.createThread(options);
+async function stored(sidecar: Sidecar): Promise<Thread> {
+  const thread = await sidecar.createThread();
   thread.append(numbered(0));
   await thread.close();
   return thread;
