@@ -8,8 +8,6 @@ export interface LogLine { readonly level: 'debug' | 'info' | 'warn' | 'error'; 
 
 /** In memory where there is such a folder: the runs are about order, and would mostly wait for the disk's syncs. */
 const MEMORY_FOLDER = '/dev/shm';
-/** Bound on anything that is waited for. */
-export const WAIT_MS = 20_000;
 /** No close of a run is ended by the clock. */
 const CLOSE_TIMEOUT_MS = 60_000;
 const RING_BYTES = 64 << 10;

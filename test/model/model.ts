@@ -13,6 +13,8 @@ export type Seal = 'no' | 'maybe' | 'yes';
 interface Closing {
   /** It does not wait for held work. */
   readonly isForced: boolean;
+  /** The library may have begun to close it before, by itself, and then it waits. */
+  isLater: boolean;
   /** Openings that are closed before this one. */
   readonly children: readonly Opening[];
   /** Held all the time since, and at some time since. */
@@ -65,7 +67,7 @@ export class Opening {
 
   /** A close begins. `isSpawning`: it may have children that nobody knows of yet. */
   close(isForced: boolean, children: readonly Opening[], isSpawning: boolean): void {
-    this.closing = { isForced, children, heldAlways: new Map(this.held), heldOnce: new Map(this.held), seal: 'no' };
+    this.closing = { isForced, isLater: false, children, heldAlways: new Map(this.held), heldOnce: new Map(this.held), seal: 'no' };
     this.progress();
     // Nothing to wait for: the seal is there before close() has returned.
     if (this.closing.seal === 'maybe' && children.length === 0 && !isSpawning) this.closing.seal = 'yes';
@@ -74,6 +76,7 @@ export class Opening {
   /** The library may have begun to close it before, by itself. */
   mayHaveClosed(): void {
     if (this.closing === undefined) return;
+    this.closing.isLater = true;
     this.closing.seal = 'maybe';
     this.closing.heldAlways.clear();
   }

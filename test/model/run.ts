@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Thread, ThreadCloseReceipt, ThreadId } from 'lastword';
-import { WAIT_MS, type Bench } from './bench.js';
+import { within } from '../support/steps.js';
+import type { Bench } from './bench.js';
 import { Opening, wordOf, type Place, type Seal, type ThreadModel } from './model.js';
 import { below, fatesOf, isGone, Operation, phasesOf, PLACES, widen, type Known, type OperationTarget } from './operations.js';
 
@@ -89,7 +90,7 @@ export class Run implements Known {
   /** What is under way may wait for held work, which only a later command ends. */
   get isBlocked(): boolean {
     return this.openings.some(({ closing, receipt, held, thread }) =>
-      receipt === undefined && held.size > 0 && (closing === undefined ? this.mayClose(thread) : !closing.isForced));
+      receipt === undefined && held.size > 0 && (closing === undefined ? this.mayClose(thread) : !closing.isForced || closing.isLater));
   }
 
   /** The opening that the handle stands for: a new one, or one more claim. */
@@ -279,17 +280,4 @@ function without(list: readonly string[], others: readonly string[]): string[] {
     if (index >= 0) left.splice(index, 1);
     return index < 0;
   });
-}
-
-/** The promise's value, or a failure that names what was waited for. */
-async function within<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => { reject(new Error(`${what} did not end in ${WAIT_MS} ms`)); }, WAIT_MS);
-  });
-  try {
-    return await Promise.race([promise, expired]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
