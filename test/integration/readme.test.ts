@@ -11,6 +11,7 @@ const ROOT = new URL('../..', import.meta.url);
 const EXAMPLES = {
   'record.ts': /^1 items in .+rollouts\/sessions\/.+\.jsonl\n0 session_meta\n1 event_msg\n$/,
   'closing.ts': /^the agent had its last word\ntrue\n$/,
+  'reading.ts': /^child \| what is new\? \| nobody has it open\n1 event_msg\n2 rollouts, 0 damaged\n$/,
 };
 
 for (const [name, output] of Object.entries(EXAMPLES)) {
