@@ -20,7 +20,7 @@ export class Registry {
   readonly #byId = new Map<ThreadId, RolloutThread>();
   /** By slot: whom an event of the writer is about. Nobody has a handle before the writer takes the slot's frames. */
   readonly #bySlot: (RolloutThread | undefined)[] = [];
-  readonly #family = new Family();
+  readonly #family = new Family((id) => this.#byId.get(id));
 
   constructor(host: ThreadHost) {
     this.#host = host;
@@ -47,7 +47,7 @@ export class Registry {
   }
 
   closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[] {
-    return this.#family.close(thread.id, plan);
+    return this.#family.close(thread, plan);
   }
 
   remove(thread: RolloutThread): void {
@@ -88,7 +88,7 @@ export class Registry {
     if (parentId !== undefined) this.#assertParent(parentId, id);
     const thread = this.#takeSlot(id, fork === undefined ? 'created' : 'forked', path, parentId);
     const opening = this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })))
-      .then(() => this.#enter(thread, { path, base, recovery: undefined, parentId, meta }));
+      .then(() => this.#family.head(this.#enter(thread, { path, base, recovery: undefined, parentId, meta })));
     if (parentId !== undefined) this.#family.add(parentId, thread, opening);
     return opening;
   }
@@ -103,13 +103,13 @@ export class Registry {
   /** @throws LASTWORD_THREAD_CLOSED, LASTWORD_INVALID_OPTION (a thread that was made again would descend from itself) */
   #assertParent(parentId: ThreadId, id: ThreadId): void {
     this.#assertParentOpen(parentId);
-    if ([...this.#lineFrom(parentId)].some((above) => above.parentId === id)) throw invalidOption('parentId', parentId, 'a thread that is not below this one');
+    if ([...this.#family.lineFrom(parentId)].some((above) => above.parentId === id)) throw invalidOption('parentId', parentId, 'a thread that is not below this one');
   }
 
   /** @throws LASTWORD_THREAD_CLOSED */
   #assertParentOpen(parentId: ThreadId): void {
-    if (this.#byId.get(parentId)?.state === 'open') return;
-    throw new LastwordError('LASTWORD_THREAD_CLOSED', `the parent ${parentId} is not open here`, { threadId: parentId });
+    const parent = this.#byId.get(parentId);
+    if (parent?.state !== 'open' || !this.#family.isHead(parent)) throw parentClosed(parentId);
   }
 
   /** @throws LASTWORD_INVALID_OPTION (id), the signal's reason; the rest as resumeThread() */
@@ -122,9 +122,9 @@ export class Registry {
   resumeFor(id: ThreadId, act: (thread: RolloutThread) => void): Promise<RolloutThread> {
     assertThreadId(id);
     return this.#operations.run([id], async () => {
-      let thread = await this.#resume(id, undefined);
+      let thread = await this.#reopen(id, undefined);
       // Its owner may have closed it since.
-      for (; thread.state !== 'open'; thread = await this.#resume(id, undefined)) await thread[Symbol.asyncDispose]();
+      for (; thread.state !== 'open'; thread = await this.#reopen(id, undefined)) await thread[Symbol.asyncDispose]();
       try {
         act(thread);
       } catch (error) {
@@ -151,12 +151,17 @@ export class Registry {
     });
   }
 
-  async #resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
+  /** For the host. */
+  #resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
+    return this.#reopen(id, signal, (thread) => this.#family.head(thread));
+  }
+
+  async #reopen(id: ThreadId, signal: AbortSignal | undefined, opened = (thread: RolloutThread): RolloutThread => thread): Promise<RolloutThread> {
     const { options, log, writer } = this.#host;
     signal?.throwIfAborted();
     this.#host.assertOpen();
     const live = this.#byId.get(id);
-    if (live?.state === 'open') return live.claim();
+    if (live?.state === 'open') return opened(live.claim());
     if (live !== undefined) {
       log.debug({ threadId: id }, 'resume waits for the close');
       await this.#closed(live, signal);
@@ -175,29 +180,13 @@ export class Registry {
     if (recovery !== undefined) log.warn({ threadId: id, ...recovery, nextOrdinal: base }, 'the end of the rollout was torn: cut, and kept beside');
     const { parent_thread_id: stated } = meta;
     const parentId = isThreadId(stated) && stated !== id ? stated : undefined;
-    this.#enter(thread, { path, base, recovery, parentId, meta });
-    if (parentId !== undefined) await this.#join(thread, parentId);
-    return thread;
-  }
-
-  /** A resumed thread is its parent's child again, also of one that is resumed after it. @throws LASTWORD_THREAD_CLOSED when it is closing */
-  async #join(thread: RolloutThread, parentId: ThreadId): Promise<void> {
-    const parent = this.#byId.get(parentId);
-    if (parent === undefined || parent.state === 'open') {
-      // Where headers name each other as parents, the one that is opened last is the child: no close waits for itself.
-      for (const above of this.#lineFrom(parentId)) if (above.parentId === thread.id) this.#family.remove(thread.id, above);
-      this.#family.add(parentId, thread, Promise.resolve());
-      return;
+    if (parentId !== undefined && (this.#byId.get(parentId)?.state ?? 'open') !== 'open') {
+      await this.#undo(thread);
+      throw parentClosed(parentId);
     }
-    await thread.close();
-    this.#assertParentOpen(parentId);
-  }
-
-  /** The thread, its parent, and so on up, as far as they are open here. */
-  #lineFrom(id: ThreadId): Set<RolloutThread> {
-    const line = new Set<RolloutThread>();
-    for (let next = this.#byId.get(id); next !== undefined && !line.has(next); next = this.#byId.get(next.parentId ?? '')) line.add(next);
-    return line;
+    this.#enter(thread, { path, base, recovery, parentId, meta });
+    if (parentId !== undefined) this.#family.join(parentId, thread);
+    return opened(thread);
   }
 
   /** Waits until nobody has it open here. @throws LASTWORD_THREAD_BUSY when it is open, or behind a close that rejected */
@@ -240,7 +229,7 @@ export class Registry {
     try {
       return await send({ slot, incarnation }, this.#host.options.closeTimeoutMs);
     } catch (error) {
-      if (isLastwordError(error) && error.code === 'LASTWORD_TIMEOUT') this.#undo(thread);
+      if (isLastwordError(error) && error.code === 'LASTWORD_TIMEOUT') void this.#undo(thread);
       else this.remove(thread);
       if (isLastwordError(error)) error.context.threadId ??= thread.id;
       throw error;
@@ -248,11 +237,11 @@ export class Registry {
   }
 
   /** The writer may still open the rollout: the slot is nobody's until it has said that it let go of it. */
-  #undo(thread: RolloutThread): void {
+  async #undo(thread: RolloutThread): Promise<void> {
     const { slot, incarnation, id: threadId } = thread;
     const { log, options, writer } = this.#host;
     const release = { slot, incarnation, threadId, sync: false };
-    writer.call('releaseThread', options.closeTimeoutMs, (control) => control.releaseThread(release)).then(
+    await writer.call('releaseThread', options.closeTimeoutMs, (control) => control.releaseThread(release)).then(
       () => { this.remove(thread); },
       () => { log.debug({ threadId }, 'a slot stays taken: its opening was not undone'); },
     );
@@ -277,6 +266,10 @@ function creatableId(options: CreateThreadOptions): ThreadId {
 /** What a fresh thread may be put in the place of. */
 function isMissing(error: unknown): error is LastwordError {
   return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
+}
+
+function parentClosed(parentId: ThreadId): LastwordError {
+  return new LastwordError('LASTWORD_THREAD_CLOSED', `the parent ${parentId} is not open here`, { threadId: parentId });
 }
 
 function threadExists(threadId: ThreadId, path: string | undefined): LastwordError {

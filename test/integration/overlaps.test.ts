@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Sidecar, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
-import { numbered, openTestSidecar, rejection, upTo } from '../support/sidecars.js';
+import { numbered, openTestSidecar, rejection, until, upTo } from '../support/sidecars.js';
 import { outcomeOf, turn } from '../support/steps.js';
 
 /** Turns of the loop by which the second operation comes behind the first. */
@@ -140,6 +140,25 @@ describe('closing', () => {
     const heir = await sidecar.createThread({ id: root.id });
     await heir.close();
     expect(again.state).toBe('closed');
+  });
+
+  test('of what setThreadMeta() opens, or of what a closing parent refuses, closes no child', async () => {
+    const sidecar = await openTestSidecar();
+    const root = await sidecar.createThread();
+    const middle = await sidecar.createThread({ parentId: root.id });
+    const leaf = await sidecar.createThread({ parentId: middle.id });
+    await middle.close();
+    await using child = await sidecar.resumeThread(leaf.id);
+    const changing = sidecar.setThreadMeta(middle.id, { title: 'alone' });
+    await until(() => sidecar.liveThread(middle.id) !== undefined, 'the opening of its own');
+    expect(await rejection(sidecar.createThread({ parentId: middle.id }))).toMatchObject({ code: 'LASTWORD_THREAD_CLOSED' });
+    await changing;
+    const hold = root.hold('work');
+    const closing = root.close();
+    expect(await rejection(sidecar.resumeThread(middle.id))).toMatchObject({ code: 'LASTWORD_THREAD_CLOSED' });
+    hold[Symbol.dispose]();
+    await closing;
+    expect([child.state, sidecar.liveThread(middle.id)]).toEqual(['open', undefined]);
   });
 
   test('waits for work that begins in the tick in which the last work ends', async () => {

@@ -51,7 +51,7 @@ describe('the control: the same checker hears', () => {
       file: 'src/lifecycle/shared-promise.js', find: 'if (this.#promise !== undefined)', replace: 'if (this.#promise === null)',
     }, 'closes that race each other are one close', 'closes of the'],
     ['a package that does not look whether the parent still is open', {
-      file: 'src/lifecycle/registry.js', find: "if (this.#byId.get(parentId)?.state === 'open')", replace: 'if (parentId !== undefined)',
+      file: 'src/lifecycle/registry.js', find: "if (parent?.state !== 'open' || !this.#family.isHead(parent))", replace: 'if (parent === undefined)',
     }, 'a parent that is closed while children spawn closes those that were on the way, and refuses the others', 'spawns behind the beginning of the close'],
     ['a writer that drops one frame of the thousand', {
       file: 'src/ring/ring-consumer.js', find: 'batch.addresses[batch.frames] = address;',

@@ -121,7 +121,7 @@ function effects(known: Known, operation: Operation, phase: Phase): Phase[] {
     case 'resume':
     case 'resume or create':
       if (phase !== 'stored' && phase !== 'closing') return [phase];
-      return parentPhases(known, id).has('closing') ? ['open', 'closing', 'stored'] : ['open'];
+      return operation.legal.has('LASTWORD_THREAD_CLOSED') ? ['open', 'stored'] : ['open'];
     case 'setThreadMeta':
       return phase === 'absent' || phase === 'archived' ? [phase] : ['open', 'closing', 'stored'];
     case 'recreate':

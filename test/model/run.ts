@@ -145,13 +145,12 @@ export class Run implements Known {
     return opening.seal === 'no' && opening.closing === undefined && this.mayClose(opening.thread) ? 'maybe' : opening.seal;
   }
 
-  /** setThreadMeta() opens and closes by itself, and so may a thread with whatever a resume under a closing parent opened. */
-  mayClose(thread: ThreadModel): boolean {
-    const isTouched = (id: ThreadId): boolean => [...this.pending].some((operation) => operation.isOpening && operation.target.id === id);
-    if (thread.live !== undefined && thread.live.claims <= 0 && isTouched(thread.id)) return true;
-    const parent = thread.parentId === undefined ? undefined : this.threads.get(thread.parentId);
-    if (parent === undefined) return false;
-    return (parent.live === undefined && isTouched(parent.id)) || this.mayClose(parent);
+  /** An operation may have the last claim of it, or of a thread above. */
+  mayClose({ id, live, parentId }: ThreadModel): boolean {
+    if (live === undefined) return false;
+    if (live.claims <= 0 && [...this.pending].some((operation) => operation.isOpening && operation.target.id === id)) return true;
+    const parent = parentId === undefined ? undefined : this.threads.get(parentId);
+    return parent !== undefined && this.mayClose(parent);
   }
 
   /** Nothing is under way that could change what the thread is like. */
@@ -228,7 +227,6 @@ export class Run implements Known {
     const thread = this.threads.get(id);
     this.expect(`liveThread ${id} in its event`, this.bench.sidecar.liveThread(id), undefined);
     this.expect(`lease of thread ${id} in its event`, this.bench.isLeased(id), false);
-    this.expect(`children of thread ${id} that are live in its event`, this.#liveChildren(id).map(({ thread: { id: child } }) => child), []);
     if (thread !== undefined && !isGone(thread)) {
       this.expect(`items of thread ${id}`, items, nextOrdinal - thread.endedAt);
       thread.endedAt = nextOrdinal;
@@ -250,6 +248,7 @@ export class Run implements Known {
     const what = `receipt of thread ${thread.id}`;
     if (closing === undefined && !this.mayClose(thread)) this.complaints.push(`thread ${thread.id} closed, and nobody asked for it`);
     this.expect(`${what}, state`, handle.state, 'closed');
+    this.expect(`${what}, children that are live`, this.#liveChildren(thread.id).map(({ thread: { id } }) => id), []);
     this.expect(`${what}, late`, receipt.late, late);
     if (this.isQuiet(thread)) this.expect(`${what}, nextOrdinal`, receipt.nextOrdinal, thread.next);
     if (closing?.isForced !== true) {
