@@ -1,5 +1,6 @@
 import { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
+import type { Salvage } from './salvage-frames.js';
 import type { FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
@@ -26,6 +27,10 @@ export class RolloutFile {
   isReleased = false;
   /** Items that wait in the parking area, in order: the next ones to be written. */
   parked: ParkedFrame[] = [];
+  /** A copy of what could not be written. */
+  salvage: Salvage | undefined;
+  /** Its close gave up on what is not written. */
+  isAbandoned = false;
   #wholeBytes: number;
   #failure: LastwordError | undefined;
 
@@ -42,6 +47,16 @@ export class RolloutFile {
   /** Where the last whole record ends. */
   get wholeBytes(): number {
     return this.#wholeBytes;
+  }
+
+  /** Nothing has ended the writing of it for good. */
+  get takesRecords(): boolean {
+    return this.#failure === undefined && !this.isAbandoned;
+  }
+
+  /** Count of the next item that is neither written nor parked. */
+  get nextCount(): number {
+    return (this.parked.at(-1)?.count ?? this.written - 1) + 1;
   }
 
   /** The permanent error, after which nothing more is written. */

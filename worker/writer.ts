@@ -6,12 +6,13 @@ import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX
 import type { SidecarMemory } from '../src/ring/memory.js';
 import { Parking, type ParkedFrame } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { moveState, seal } from '../src/ring/slots.js';
+import { acceptedIn, moveState, seal, sealWordOf } from '../src/ring/slots.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
 import type { Leases } from './lease/leases.js';
 import type { RolloutFile } from './rollout-file.js';
+import { salvageUnwritten, type Salvage } from './salvage-frames.js';
 import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
 import { Troubles } from './troubles.js';
@@ -37,6 +38,8 @@ export interface WriterParts {
   readonly leases: Leases;
   readonly fs: FsOps;
   readonly clock: Clock;
+  /** Where records are salvaged that the rollout's own folder does not take. */
+  readonly temporaryFolder: string;
   readonly tell: (event: WriterEvent) => void;
   /** There may be something to do without anybody having asked. */
   readonly wake: () => void;
@@ -99,7 +102,8 @@ export class Writer {
   }
 
   removeRollout(file: RolloutFile): void {
-    this.#letGo(file);
+    this.#unpark(file, () => true);
+    this.troubles.ended(file);
     this.#rollouts[file.slot] = undefined;
     this.#open.delete(file);
   }
@@ -107,7 +111,7 @@ export class Writer {
   /** One step over every ring. Returns how many frames it took. */
   pass(): number {
     let frames = 0;
-    for (const [file, ring] of this.#ringOfParked) if (!this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
+    for (const [file, ring] of this.#ringOfParked) if (file.takesRecords && !this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
     for (const ring of this.#rings) frames += this.#passRing(ring);
     return frames;
   }
@@ -137,9 +141,9 @@ export class Writer {
       const file = this.#rollouts[groups.slotOf(group)];
       if (file !== undefined && !isNow(file)) continue;
       groups.markDone(group);
-      // Frames of a thread that was let go of, or that failed, are nobody's any more.
-      if (file === undefined || file.failure !== undefined) continue;
-      const isWritten = !this.troubles.isWaiting(file) && this.#write(ring, file, group);
+      // Frames of a thread that was let go of are nobody's any more.
+      if (file === undefined) continue;
+      const isWritten = file.takesRecords && !this.troubles.isWaiting(file) && this.#write(ring, file, group);
       if (!isWritten && !this.#park(ring, file, group)) areTaken = false;
     }
     return areTaken;
@@ -153,16 +157,15 @@ export class Writer {
     return file.written - written;
   }
 
-  /** False when it is to be tried again. What the file has taken is taken, whatever the answer. */
+  /** False when it is not all written: to be tried again, or salvaged. What the file has taken is taken, whatever the answer. */
   #write(ring: WriterRing, file: RolloutFile, group: number): boolean {
     try {
       this.#writeFrames(ring, file, group);
       this.troubles.recovered(file);
       return true;
     } catch (error) {
-      if (this.troubles.meet(file, error)) return false;
-      this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
-      return true;
+      if (!this.troubles.meet(file, error)) this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
+      return false;
     }
   }
 
@@ -202,12 +205,9 @@ export class Writer {
     const groups = this.#groups;
     for (let frame = groups.firstOf(group); frame >= 0; frame = groups.nextOf(frame)) {
       groups.read(memory, this.#batch, frame);
-      const expected = file.written + file.parked.length;
+      const expected = file.nextCount;
       if (groups.incarnation !== file.incarnation || groups.frameCount < expected) continue;
-      if (groups.frameCount > expected) {
-        this.failRollout(file, 'LASTWORD_DRAIN_INCOMPLETE', 'a write failed', neverCame(file, expected, groups.frameCount));
-        return true;
-      }
+      if (groups.frameCount > expected) this.failRollout(file, 'LASTWORD_DRAIN_INCOMPLETE', 'a write failed', neverCame(file, expected, groups.frameCount));
       const parked = ring.parking.add(this.#batch.addresses[frame] ?? 0);
       if (parked === undefined) return false;
       file.parked.push(parked);
@@ -223,7 +223,41 @@ export class Writer {
     file.parked = left;
     if (left.length === 0) this.#ringOfParked.delete(file);
   }
-  /** Nothing more of this opening is written: its appends answer LATE, its flushes reject. */
+  /** Tries once more, however lately that was done. */
+  tryNow(file: RolloutFile): void {
+    const ring = this.#ringOfParked.get(file);
+    if (ring !== undefined && file.takesRecords) this.#retry(ring, file);
+  }
+
+  /** Copies what is not written into a salvage file. @throws LASTWORD_WRITE_FAILED when no place takes it */
+  salvage(file: RolloutFile): Salvage | undefined {
+    return salvageUnwritten(this.#parts, this.#rings, file);
+  }
+
+  /** The process ends: what is refused once more is salvaged. True when nothing is gained by doing it again. */
+  settle(tell: (file: RolloutFile, salvage: Salvage) => void): boolean {
+    let isSettled = true;
+    for (const file of this.#open) {
+      if (this.isWritten(file)) continue;
+      this.tryNow(file);
+      if (this.isWritten(file)) continue;
+      try {
+        const salvage = this.salvage(file);
+        if (salvage !== undefined) tell(file, salvage);
+      } catch {
+        // No place takes it. Whoever asked names the items; a disk that may recover is tried until its time is up.
+        isSettled &&= !file.takesRecords;
+      }
+    }
+    return isSettled;
+  }
+
+  /** Everything accepted is. */
+  isWritten(file: RolloutFile): boolean {
+    return file.written >= acceptedIn(sealWordOf(this.#parts.sidecar, file.slot));
+  }
+
+  /** Nothing more of this opening is written: its appends answer LATE, its flushes reject. What is not written stays in memory. */
   failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown): void {
     if (file.failure !== undefined) return;
     const { threadId, path, slot, incarnation } = file;
@@ -232,7 +266,7 @@ export class Writer {
     const context = { ...inner?.context, threadId, path, ...(errno === undefined ? {} : { errno }) };
     const error = new LastwordError(inner?.code ?? code, `thread ${threadId}: ${message}`, context, { cause });
     file.fail(error);
-    this.#letGo(file);
+    this.troubles.ended(file);
     const { sidecar, tell } = this.#parts;
     // No sync of the file follows: what waits for one no longer counts.
     addFigure(sidecar, 'bytesUnsynced', -file.unsyncedBytes);
@@ -244,12 +278,6 @@ export class Writer {
     }
     tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
-  }
-
-  /** Nothing of it is tried again. */
-  #letGo(file: RolloutFile): void {
-    this.#unpark(file, () => true);
-    this.troubles.ended(file);
   }
 }
 
