@@ -3,7 +3,7 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
   {
     reason: 'What a disk in trouble and a dead writer do to a host that goes on.',
     names: [
-      'SidecarEvents.writerRestarted', 'importSalvage',
+      'SidecarEvents.writerRestarted',
     ],
   },
   {
