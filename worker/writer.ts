@@ -4,17 +4,19 @@ import { wakeProducer } from '../src/ring/doorbell.js';
 import { addFigure } from '../src/ring/figures.js';
 import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
-import { Parking, type ParkedFrame } from '../src/ring/parking.js';
+import { Parking } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { acceptedIn, moveState, seal, sealWordOf } from '../src/ring/slots.js';
+import { acceptedIn, moveState, publishWritten, seal, sealWordOf } from '../src/ring/slots.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
 import type { Leases } from './lease/leases.js';
+import { Retries } from './retries.js';
 import type { RolloutFile } from './rollout-file.js';
 import { salvageUnwritten, type Salvage } from './salvage-frames.js';
 import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
+import { neverCame, takeOverEnd } from './takeover.js';
 import { Troubles } from './troubles.js';
 
 /** Bounds of one pass over a ring, so that commands are heard in between. */
@@ -57,8 +59,9 @@ export class Writer {
   readonly #open = new Set<RolloutFile>();
   readonly #batch = createBatch(PASS_FRAMES_MAX);
   readonly #groups = new FrameGroups(PASS_FRAMES_MAX, SLOTS_MAX);
-  readonly #ringOfParked = new Map<RolloutFile, WriterRing>();
+  readonly #retries = new Retries();
   readonly troubles: Troubles;
+  #isPassing = false;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -81,18 +84,12 @@ export class Writer {
   addRollout(file: RolloutFile): void {
     this.#rollouts[file.slot] = file;
     this.#open.add(file);
-    for (const ring of this.#rings) this.#adoptParked(ring, file);
+    this.#retries.adopt(this.#rings, file);
   }
 
-  /** What a writer that died had parked of it, and had not written yet. */
-  #adoptParked(ring: WriterRing, file: RolloutFile): void {
-    const own = ring.parking.frames.filter(({ slot, incarnation, isWritten }) => slot === file.slot && incarnation === file.incarnation && !isWritten);
-    if (own.length === 0) return;
-    // One that was being moved is there twice.
-    const waiting = new Map(own.filter(({ count }) => count >= file.written).map((frame) => [frame.count, frame]));
-    ring.parking.remove(own.filter((frame) => waiting.get(frame.count) !== frame));
-    file.parked = [...waiting.values()].sort((one, other) => one.count - other.count);
-    if (file.parked.length > 0) this.#ringOfParked.set(file, ring);
+  /** Asks the file of a dead writer what is written: the watermark may be older. False when that must be tried again. */
+  findEnd(file: RolloutFile): boolean {
+    return this.#try(file, () => { this.#takeOver(file, this.#parts.files.descriptorOf(file)); });
   }
 
   /** The opening a command names; undefined when it was let go of. */
@@ -102,7 +99,7 @@ export class Writer {
   }
 
   removeRollout(file: RolloutFile): void {
-    this.#unpark(file, () => true);
+    this.#retries.unpark(file, () => true);
     this.troubles.ended(file);
     this.#rollouts[file.slot] = undefined;
     this.#open.delete(file);
@@ -110,10 +107,17 @@ export class Writer {
 
   /** One step over every ring. Returns how many frames it took. */
   pass(): number {
-    let frames = 0;
-    for (const [file, ring] of this.#ringOfParked) if (file.takesRecords && !this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
-    for (const ring of this.#rings) frames += this.#passRing(ring);
-    return frames;
+    // Where main writes itself, a listener to what is told may append: the next pass has it.
+    if (this.#isPassing) return 0;
+    this.#isPassing = true;
+    try {
+      let frames = 0;
+      for (const [file, ring] of this.#retries) if (file.takesRecords && !this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
+      for (const ring of this.#rings) frames += this.#passRing(ring);
+      return frames;
+    } finally {
+      this.#isPassing = false;
+    }
   }
 
   #passRing(ring: WriterRing): number {
@@ -149,7 +153,7 @@ export class Writer {
     return areTaken;
   }
 
-  /** What is parked, without anything new. Returns how many items of it were written. */
+  /** Without anything new. Returns how many items were written. */
   #retry(ring: WriterRing, file: RolloutFile): number {
     const { written } = file;
     this.#write(ring, file, NO_GROUP);
@@ -159,9 +163,15 @@ export class Writer {
 
   /** False when it is not all written: to be tried again, or salvaged. What the file has taken is taken, whatever the answer. */
   #write(ring: WriterRing, file: RolloutFile, group: number): boolean {
-    try {
+    return this.#try(file, () => {
       this.#writeFrames(ring, file, group);
       this.troubles.recovered(file);
+    });
+  }
+
+  #try(file: RolloutFile, act: () => void): boolean {
+    try {
+      act();
       return true;
     } catch (error) {
       if (!this.troubles.meet(file, error)) this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
@@ -174,7 +184,9 @@ export class Writer {
     const { files, fs, leases } = this.#parts;
     const { memory } = ring.consumer;
     leases.keep(file.threadId);
-    const output = new GroupOutput(this.#parts, memory, file, files.descriptorOf(file));
+    const descriptor = files.descriptorOf(file);
+    if (!file.isEndKnown) this.#takeOver(file, descriptor);
+    const output = new GroupOutput(this.#parts, memory, file, descriptor);
     try {
       file.assertUntouched(fs, output.descriptor);
       for (const { address, count } of file.parked) {
@@ -195,7 +207,7 @@ export class Writer {
       }
       output.write();
     } finally {
-      this.#unpark(file, ({ count }) => count < file.written);
+      this.#retries.unpark(file, ({ count }) => count < file.written);
     }
   }
 
@@ -208,24 +220,23 @@ export class Writer {
       const expected = file.nextCount;
       if (groups.incarnation !== file.incarnation || groups.frameCount < expected) continue;
       if (groups.frameCount > expected) this.failRollout(file, 'LASTWORD_DRAIN_INCOMPLETE', 'a write failed', neverCame(file, expected, groups.frameCount));
-      const parked = ring.parking.add(this.#batch.addresses[frame] ?? 0);
-      if (parked === undefined) return false;
-      file.parked.push(parked);
-      this.#ringOfParked.set(file, ring);
+      if (!this.#retries.park(ring, file, this.#batch.addresses[frame] ?? 0)) return false;
     }
     return true;
   }
 
-  #unpark(file: RolloutFile, isWritten: (frame: ParkedFrame) => boolean): void {
-    const [written, left] = [file.parked.filter(isWritten), file.parked.filter((frame) => !isWritten(frame))];
-    if (written.length === 0) return;
-    this.#ringOfParked.get(file)?.parking.remove(written);
-    file.parked = left;
-    if (left.length === 0) this.#ringOfParked.delete(file);
+  #takeOver(file: RolloutFile, descriptor: number): void {
+    const { clock, fs, sidecar } = this.#parts;
+    takeOverEnd(fs, file, descriptor);
+    // What the dead writer wrote last may be on its way still.
+    file.markDirty(0, clock.monotonicUs());
+    publishWritten(sidecar, file.slot, file.written);
+    this.#retries.unpark(file, ({ count }) => count < file.written);
   }
+
   /** Tries once more, however lately that was done. */
   tryNow(file: RolloutFile): void {
-    const ring = this.#ringOfParked.get(file);
+    const ring = this.#retries.ringOf(file);
     if (ring !== undefined && file.takesRecords) this.#retry(ring, file);
   }
 
@@ -279,10 +290,4 @@ export class Writer {
     tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }
-}
-
-/** Items `from` to below `to` of an opening: a hole, behind which nothing is written. */
-function neverCame({ base, threadId }: RolloutFile, from: number, to: number): LastwordError {
-  const unwritten = [{ threadId, from: base + from, to: base + to - 1 }];
-  return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `ordinals ${base + from} to ${base + to - 1} never came`, { unwritten });
 }

@@ -1,12 +1,6 @@
 /** What the contract has and this version does not. What is built may not stand here; a type stands for its members. */
 export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: readonly string[] }[] = [
   {
-    reason: 'What a disk in trouble and a dead writer do to a host that goes on.',
-    names: [
-      'SidecarEvents.writerRestarted',
-    ],
-  },
-  {
     reason: 'Producers in other JavaScript threads.',
     names: ['Sidecar.createProducerPort', 'attachProducer', 'ProducerPort', 'Producer'],
   },
