@@ -4,6 +4,7 @@ import { viewProducerMemory, viewSidecarMemory, type SidecarMemory } from '../sr
 import { createRingConsumer } from '../src/ring/ring-consumer.js';
 import { FileTable } from './file-table.js';
 import { Leases } from './lease/leases.js';
+import { Salvager } from './salvager.js';
 import type { Clock, FsOps, Processes, Rng } from './seams.js';
 import { SyncScheduler } from './sync.js';
 import { Transcoder } from './transcode/transcoder.js';
@@ -23,10 +24,11 @@ export interface Engine extends Seams {
   readonly leases: Leases;
   readonly writer: Writer;
   readonly syncs: SyncScheduler;
+  readonly salvager: Salvager;
   readonly tell: (event: WriterEvent) => void;
 }
 
-export type EngineData = Omit<WriterData, 'control'>;
+export type EngineData = Omit<WriterData, 'control' | 'reports'>;
 
 export function createEngine(data: EngineData, seams: Seams, tell: (event: WriterEvent) => void, wake: () => void = () => undefined): Engine {
   const sidecar = viewSidecarMemory(data.sidecar);
@@ -34,12 +36,13 @@ export function createEngine(data: EngineData, seams: Seams, tell: (event: Write
     writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'close() of the file failed', error);
   });
   const leases = new Leases(seams, data.owner);
-  const parts = { ...seams, sidecar, files, leases, temporaryFolder: data.temporaryFolder, tell, wake };
+  const parts = { ...seams, sidecar, files, leases, tell, wake };
   const writer = new Writer(parts);
   const { memory, ringBytes, overflowBytes } = data.ring;
   writer.addRing({
     consumer: createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes)),
     transcoder: new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
   });
-  return { ...parts, writer, syncs: new SyncScheduler(writer, parts, data) };
+  const salvager = new Salvager(writer, { ...seams, temporaryFolder: data.temporaryFolder });
+  return { ...parts, writer, syncs: new SyncScheduler(writer, parts, data), salvager };
 }

@@ -1,6 +1,6 @@
+import type { Salvage } from '../src/control/protocol.js';
 import { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
-import type { Salvage } from './salvage-frames.js';
 import type { FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
