@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { errorsOf, expectSalvaged, unwrittenOf } from '../support/exits/salvaged.js';
 import { expectKept, runHost, type Scenario } from '../support/exits/run.js';
 import { mutantPackage, mutantWriter } from '../support/mutants.js';
+import { lostLibrary } from '../support/sidecars.js';
 import { salvageFiles } from '../support/salvage.js';
 
 /** The bound on the end is ten minutes: whoever waits for it is killed before. */
@@ -52,6 +53,13 @@ describe('P5: a disk that stays full', () => {
     const ended = await runHost({ end: 'process.exit()', ...FULL, death, ...more });
     expect(ended).toMatchObject({ code: 3, isOverdue: false });
     await expectSalvaged(ended, death);
+  });
+
+  test('and a writer that dies where main cannot write either: main salvages what is in memory', async () => {
+    const { lastwordUrl } = lostLibrary();
+    const ended = await runHost({ end: 'process.exit()', ...FULL, full: 'nothing', death: 'before a write', lastwordUrl });
+    expect(ended).toMatchObject({ code: 3, isOverdue: false });
+    await expectSalvaged(ended, 'lost');
   });
 
   test('and a host that survives its exception, and the disk gets room: everything is written, and what was salvaged is there already', async () => {
