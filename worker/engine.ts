@@ -36,13 +36,12 @@ export function createEngine(data: EngineData, seams: Seams, tell: (event: Write
     writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'close() of the file failed', error);
   });
   const leases = new Leases(seams, data.owner);
-  const parts = { ...seams, sidecar, files, leases, tell, wake };
+  const parts = { ...seams, sidecar, files, leases, temporaryFolder: data.temporaryFolder, tell, wake };
   const writer = new Writer(parts);
   const { memory, ringBytes, overflowBytes } = data.ring;
   writer.addRing({
     consumer: createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes)),
     transcoder: new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
   });
-  const salvager = new Salvager(writer, { ...seams, temporaryFolder: data.temporaryFolder });
-  return { ...parts, writer, syncs: new SyncScheduler(writer, parts, data), salvager };
+  return { ...parts, writer, syncs: new SyncScheduler(writer, parts, data), salvager: new Salvager(writer, parts) };
 }

@@ -42,6 +42,8 @@ export interface WriterParts {
   readonly leases: Leases;
   readonly fs: FsOps;
   readonly clock: Clock;
+  /** Where files go that the rollout's own folder does not take. */
+  readonly temporaryFolder: string;
   readonly tell: (event: WriterEvent) => void;
   /** There may be something to do without anybody having asked. */
   readonly wake: () => void;
