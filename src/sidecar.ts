@@ -210,7 +210,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     await this.registry.settled(leftUntil(plan.deadline));
     const failures = await failuresOf(this.registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
     if (failures.length > 0) throw incompleteClose(failures);
-    if (this.#writerLost === undefined) await this.writer.end(Math.max(1, leftUntil(plan.deadline)));
+    if (this.#writerLost === undefined) await this.#endWriter(plan);
     this.#state = 'closed';
     await this.#pool.close();
     for (const stop of this.#stopHearing.splice(0)) stop();
@@ -221,6 +221,17 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
       threads: this.#closed.threads, items: this.#closed.items, bytes: bytes.written, late: items.late, forced: this.#closed.forced,
       durationMs: performance.now() - this.#openedMs,
     };
+  }
+
+  async #endWriter({ abandon, deadline }: ClosePlan): Promise<void> {
+    try {
+      await this.writer.end(Math.max(1, leftUntil(deadline)));
+    } catch (error) {
+      if (!abandon) throw error;
+      const { code, context: { errno } } = isLastwordError(error) ? error : { code: undefined, context: { errno: undefined } };
+      this.log.warn({ code, errno }, 'the writer was ended with its leases still there: they end with this process');
+      await this.writer.terminate();
+    }
   }
 
   /** @throws LASTWORD_NOT_OPEN, and what ended the writer */
