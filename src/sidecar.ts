@@ -239,8 +239,8 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     const thread = this.registry.ofSlot(event.slot, event.incarnation);
     if (event.event === 'threadRecovered') {
       if (thread !== undefined) thread.trouble = undefined;
-      this.log.info({ threadId: thread?.id }, 'writing works again: what was queued is written');
-      this.tell('recovered', { threadId: thread?.id });
+      this.log.info({ threadId: event.threadId }, 'writing works again: what was queued is written');
+      this.tell('recovered', { threadId: event.threadId });
       return;
     }
     const error = fromWireError(event.error);
@@ -250,7 +250,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
       this.log.warn({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
       this.tell('degraded', { threadId, error });
     } else {
-      this.log.error({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'thread failed: nothing more of it is written');
+      this.log.error({ threadId, errno, code: error.code, unwritten: error.context.unwritten ?? thread?.unwritten }, 'thread failed: nothing more of it is written');
       thread?.fail(error);
     }
     this.waiters.recheck();

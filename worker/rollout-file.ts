@@ -1,7 +1,15 @@
 import { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
-import type { FsOps } from './seams.js';
+import { HeldRecords } from './held.js';
+import type { FileIdentity, FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
+
+/** What there was to sync when a sync began. */
+export interface SyncBegun {
+  readonly written: number;
+  readonly bytes: number;
+  readonly dirtySinceUs: number | undefined;
+}
 
 /** One opening of a thread, and the file its records go to. Counts are of items of this opening. */
 export class RolloutFile {
@@ -21,15 +29,22 @@ export class RolloutFile {
   unsyncedBytes = 0;
   /** When the oldest of them was written, µs of the monotonic clock; undefined when there are none. */
   dirtySinceUs: number | undefined;
+  /** A sync is under way, or the file is being made anew. */
   isSyncing = false;
+  /** A sync failed: no write and no sync until the file was made anew. */
+  isPoisoned = false;
+  /** What no sync has covered, for that. */
+  readonly held: HeldRecords;
   /** The thread was closed: the slot's words are another's now. */
   isReleased = false;
+  /** Which file it is, of those that may stand at the path. */
+  identity: FileIdentity | undefined;
   /** Items that wait in the parking area, in order: the next ones to be written. */
   parked: ParkedFrame[] = [];
   #wholeBytes: number;
   #failure: LastwordError | undefined;
 
-  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, { wholeBytes, isNumbered }: { wholeBytes: number; isNumbered: boolean }) {
+  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, { wholeBytes, isNumbered, held }: { wholeBytes: number; isNumbered: boolean; held?: HeldRecords }) {
     this.threadId = thread.threadId;
     this.slot = thread.slot;
     this.incarnation = thread.incarnation;
@@ -37,6 +52,7 @@ export class RolloutFile {
     this.path = thread.path;
     this.isNumbered = isNumbered;
     this.#wholeBytes = wholeBytes;
+    this.held = held ?? new HeldRecords(undefined, wholeBytes);
   }
 
   /** Where the last whole record ends. */
@@ -69,6 +85,7 @@ export class RolloutFile {
       this.cutBack(fs, descriptor);
       throw error;
     }
+    this.held.add(bytes, offset, length, this.#wholeBytes, this.written);
   }
 
   /** The file ends in a whole record again, `bytes` further on. */
@@ -86,5 +103,35 @@ export class RolloutFile {
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
     fs.truncate(descriptor, this.#wholeBytes);
+    this.held.cutTo(this.#wholeBytes);
+  }
+
+  beginSync(): SyncBegun {
+    const { written, unsyncedBytes: bytes, dirtySinceUs } = this;
+    this.unsyncedBytes = 0;
+    this.dirtySinceUs = undefined;
+    this.held.beginSync(this.#wholeBytes);
+    return { written, bytes, dirtySinceUs };
+  }
+
+  endSync({ written }: SyncBegun): void {
+    this.synced = written;
+    this.held.endSync();
+  }
+
+  /** The sync failed, or could not be made: there is as much to do as before. */
+  undoSync({ bytes, dirtySinceUs }: SyncBegun): void {
+    this.unsyncedBytes += bytes;
+    this.dirtySinceUs = dirtySinceUs ?? this.dirtySinceUs;
+    this.held.undoSync();
+  }
+
+  /** No sync follows: returns how many bytes waited for one. */
+  giveUpSync(): number {
+    const { unsyncedBytes } = this;
+    this.unsyncedBytes = 0;
+    this.dirtySinceUs = undefined;
+    this.held.clear(this.#wholeBytes);
+    return unsyncedBytes;
   }
 }

@@ -10,9 +10,10 @@ import { moveState, seal } from '../src/ring/slots.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
+import type { HeldPool } from './held.js';
 import type { Leases } from './lease/leases.js';
 import type { RolloutFile } from './rollout-file.js';
-import type { Clock, FsOps } from './seams.js';
+import type { Clock, FsOps, Rng } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
 import { Troubles } from './troubles.js';
 
@@ -35,8 +36,10 @@ export interface WriterParts {
   readonly sidecar: SidecarMemory;
   readonly files: FileTable;
   readonly leases: Leases;
+  readonly held: HeldPool;
   readonly fs: FsOps;
   readonly clock: Clock;
+  readonly rng: Rng;
   readonly tell: (event: WriterEvent) => void;
   /** There may be something to do without anybody having asked. */
   readonly wake: () => void;
@@ -107,9 +110,13 @@ export class Writer {
   /** One step over every ring. Returns how many frames it took. */
   pass(): number {
     let frames = 0;
-    for (const [file, ring] of this.#ringOfParked) if (!this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
+    for (const [file, ring] of this.#ringOfParked) if (this.#mayWrite(file)) frames += this.#retry(ring, file);
     for (const ring of this.#rings) frames += this.#passRing(ring);
     return frames;
+  }
+
+  #mayWrite(file: RolloutFile): boolean {
+    return !file.isPoisoned && !this.troubles.isWaiting(file);
   }
 
   #passRing(ring: WriterRing): number {
@@ -139,7 +146,7 @@ export class Writer {
       groups.markDone(group);
       // Frames of a thread that was let go of, or that failed, are nobody's any more.
       if (file === undefined || file.failure !== undefined) continue;
-      const isWritten = !this.troubles.isWaiting(file) && this.#write(ring, file, group);
+      const isWritten = this.#mayWrite(file) && this.#write(ring, file, group);
       if (!isWritten && !this.#park(ring, file, group)) areTaken = false;
     }
     return areTaken;
@@ -223,25 +230,26 @@ export class Writer {
     file.parked = left;
     if (left.length === 0) this.#ringOfParked.delete(file);
   }
-  /** Nothing more of this opening is written: its appends answer LATE, its flushes reject. */
-  failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown): void {
+
+  /**
+   * Nothing more of this opening is written: its appends answer LATE, its flushes reject. `unwrittenFrom`: count of the
+   * first item of which it is not known that it is on disk, where that is not the first that was not written.
+   */
+  failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown, unwrittenFrom?: number): void {
     if (file.failure !== undefined) return;
-    const { threadId, path, slot, incarnation } = file;
+    const { sidecar, tell } = this.#parts;
+    const { base, threadId, path, slot, incarnation } = file;
     const inner = isLastwordError(cause) ? cause : undefined;
     const { errno } = cause as Partial<NodeJS.ErrnoException>;
-    const context = { ...inner?.context, threadId, path, ...(errno === undefined ? {} : { errno }) };
+    const accepted = file.isReleased ? file.written : seal(sidecar, slot);
+    const unwritten = unwrittenFrom === undefined || unwrittenFrom >= accepted ? {} : { unwritten: [{ threadId, from: base + unwrittenFrom, to: base + accepted - 1 }] };
+    const context = { ...inner?.context, threadId, path, ...(errno === undefined ? {} : { errno }), ...unwritten };
     const error = new LastwordError(inner?.code ?? code, `thread ${threadId}: ${message}`, context, { cause });
     file.fail(error);
     this.#letGo(file);
-    const { sidecar, tell } = this.#parts;
     // No sync of the file follows: what waits for one no longer counts.
-    addFigure(sidecar, 'bytesUnsynced', -file.unsyncedBytes);
-    file.unsyncedBytes = 0;
-    file.dirtySinceUs = undefined;
-    if (!file.isReleased) {
-      seal(sidecar, slot);
-      moveState(sidecar, slot, 'failed');
-    }
+    if (!file.isSyncing) addFigure(sidecar, 'bytesUnsynced', -file.giveUpSync());
+    if (!file.isReleased) moveState(sidecar, slot, 'failed');
     tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }
