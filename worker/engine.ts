@@ -5,6 +5,7 @@ import { createRingConsumer } from '../src/ring/ring-consumer.js';
 import { FileTable } from './file-table.js';
 import { HeldPool } from './held.js';
 import { Leases } from './lease/leases.js';
+import type { RolloutFile } from './rollout-file.js';
 import type { Clock, FsOps, Processes, Rng } from './seams.js';
 import { SyncScheduler } from './sync.js';
 import { Transcoder } from './transcode/transcoder.js';
@@ -34,8 +35,9 @@ export function createEngine(data: EngineData, seams: Seams, tell: (event: Write
   const sidecar = viewSidecarMemory(data.sidecar);
   const files: FileTable = new FileTable(seams.fs, sidecar, data.openFilesMax, (file, error) => { syncs.closeFailed(file, error); });
   const held = new HeldPool(data.unsyncedBytes);
+  const poison = (file: RolloutFile, error: unknown): void => { syncs.poison(file, error); };
   const leases = new Leases(seams, data.owner);
-  const parts = { ...seams, sidecar, files, held, leases, tell, wake };
+  const parts = { ...seams, sidecar, files, held, leases, poison, temporaryFolder: data.temporaryFolder, tell, wake };
   const writer = new Writer(parts);
   const { memory, ringBytes, overflowBytes } = data.ring;
   writer.addRing({

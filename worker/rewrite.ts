@@ -3,9 +3,10 @@
  * takes the name. So no data of a file whose sync failed is relied on, and no reader sees a half of either.
  */
 import { basename, dirname, join } from 'node:path';
+import type { Leases } from './lease/leases.js';
 import { removeFile } from './lease/owner-file.js';
 import { readAt } from './recovery/read-lines.js';
-import type { Clock, FsOps, Rng } from './seams.js';
+import type { Clock, FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
 const COPY_BYTES = 1 << 20;
@@ -15,7 +16,7 @@ const COPIES_A_TURN = 8;
 export interface RewriteParts {
   readonly fs: FsOps;
   readonly clock: Clock;
-  readonly rng: Rng;
+  readonly leases: Pick<Leases, 'instance'>;
 }
 
 export interface Rewrite {
@@ -28,8 +29,10 @@ export interface Rewrite {
 }
 
 /** Returns the descriptor of the new file, which is synced; its name is not. Throws system errors, and has then changed nothing. */
-export async function rewrite({ fs, clock, rng }: RewriteParts, { path, source, sourceBytes, held }: Rewrite, open: (create: () => number) => number): Promise<number> {
-  const temporary = join(dirname(path), `.${basename(path)}.${rng.uint32().toString(16)}.tmp`);
+export async function rewrite({ fs, clock, leases }: RewriteParts, { path, source, sourceBytes, held }: Rewrite, open: (create: () => number) => number): Promise<number> {
+  const temporary = join(dirname(path), `.${basename(path)}.${leases.instance}.tmp`);
+  // A writer that died may have left it.
+  removeFile(fs, temporary);
   const descriptor = open(() => fs.createFile(temporary));
   try {
     for (let done = 0, copies = 1; done < sourceBytes; copies += 1) {

@@ -1,8 +1,17 @@
 import { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
-import { HeldRecords } from './held.js';
+import { HeldRecords, type HeldPool } from './held.js';
+import type { Salvage } from './salvage-frames.js';
 import type { FileIdentity, FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
+
+/** How a rollout ends. */
+export interface FileEnd {
+  /** Where the last whole record ends. */
+  wholeBytes: number;
+  /** False where Codex began the file before it numbered records: then no line of it has an ordinal. */
+  readonly isNumbered: boolean;
+}
 
 /** What there was to sync when a sync began. */
 export interface SyncBegun {
@@ -19,8 +28,6 @@ export class RolloutFile {
   /** Ordinal of the first item. */
   readonly base: number;
   readonly path: string;
-  /** False where Codex began the file before it numbered records: then no line of it has an ordinal. */
-  readonly isNumbered: boolean;
   /** Items that write() took, whole. */
   written = 0;
   /** Items that a data sync covered; -1 while not even the header is. */
@@ -33,31 +40,71 @@ export class RolloutFile {
   isSyncing = false;
   /** A sync failed: no write and no sync until the file was made anew. */
   isPoisoned = false;
-  /** What no sync has covered, for that. */
-  readonly held: HeldRecords;
-  /** The thread was closed: the slot's words are another's now. */
-  isReleased = false;
   /** Which file it is, of those that may stand at the path. */
   identity: FileIdentity | undefined;
+  /** The thread was closed: the slot's words are another's now. */
+  isReleased = false;
   /** Items that wait in the parking area, in order: the next ones to be written. */
   parked: ParkedFrame[] = [];
-  #wholeBytes: number;
+  /** A copy of what could not be written. */
+  salvage: Salvage | undefined;
+  /** Its close gave up on what is not written. */
+  isAbandoned = false;
+  /** Undefined while only a dead writer knew it. */
+  #end: FileEnd | undefined;
+  /** What no sync has covered, for when one fails. */
+  #held: HeldRecords;
   #failure: LastwordError | undefined;
 
-  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, { wholeBytes, isNumbered, held }: { wholeBytes: number; isNumbered: boolean; held?: HeldRecords }) {
+  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, end: FileEnd | undefined, held?: HeldRecords) {
     this.threadId = thread.threadId;
     this.slot = thread.slot;
     this.incarnation = thread.incarnation;
     this.base = thread.base;
     this.path = thread.path;
-    this.isNumbered = isNumbered;
-    this.#wholeBytes = wholeBytes;
-    this.held = held ?? new HeldRecords(undefined, wholeBytes);
+    this.#end = end;
+    this.#held = held ?? new HeldRecords(undefined, end?.wholeBytes ?? 0);
+  }
+
+  get held(): HeldRecords {
+    return this.#held;
+  }
+
+  get isEndKnown(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** The file itself was asked: so many items of this opening are in it. What the dead writer held of them is gone. */
+  found(end: FileEnd, written: number, pool: HeldPool): void {
+    this.#end = end;
+    this.written = written;
+    this.#held = new HeldRecords(pool, end.wholeBytes);
+    if (this.synced < written) this.#held.missFrom(Math.max(0, this.synced));
+  }
+
+  get isNumbered(): boolean {
+    // Of one whose end was never found only what is salvaged is asked for: as most are.
+    return this.#end?.isNumbered ?? true;
   }
 
   /** Where the last whole record ends. */
   get wholeBytes(): number {
-    return this.#wholeBytes;
+    return this.#knownEnd.wholeBytes;
+  }
+
+  get #knownEnd(): FileEnd {
+    if (this.#end === undefined) throw new Error('the end of the file was not looked for');
+    return this.#end;
+  }
+
+  /** Nothing has ended the writing of it for good. */
+  get takesRecords(): boolean {
+    return this.#failure === undefined && !this.isAbandoned;
+  }
+
+  /** Count of the next item that is neither written nor parked. */
+  get nextCount(): number {
+    return (this.parked.at(-1)?.count ?? this.written - 1) + 1;
   }
 
   /** The permanent error, after which nothing more is written. */
@@ -73,8 +120,8 @@ export class RolloutFile {
   /** Nobody else has written to the file or cut it since we did. */
   assertUntouched(fs: FsOps, descriptor: number): void {
     const size = fs.size(descriptor);
-    if (size === this.#wholeBytes) return;
-    throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.#wholeBytes} were written`, { path: this.path });
+    if (size === this.wholeBytes) return;
+    throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.wholeBytes} were written`, { path: this.path });
   }
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */
@@ -85,12 +132,12 @@ export class RolloutFile {
       this.cutBack(fs, descriptor);
       throw error;
     }
-    this.held.add(bytes, offset, length, this.#wholeBytes, this.written);
+    this.held.add(bytes, offset, length, this.wholeBytes, this.written);
   }
 
   /** The file ends in a whole record again, `bytes` further on. */
   commit(bytes: number, nowUs: number): void {
-    this.#wholeBytes += bytes;
+    this.#knownEnd.wholeBytes += bytes;
     this.markDirty(bytes, nowUs);
   }
 
@@ -102,15 +149,15 @@ export class RolloutFile {
 
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
-    fs.truncate(descriptor, this.#wholeBytes);
-    this.held.cutTo(this.#wholeBytes);
+    fs.truncate(descriptor, this.wholeBytes);
+    this.held.cutTo(this.wholeBytes);
   }
 
   beginSync(): SyncBegun {
     const { written, unsyncedBytes: bytes, dirtySinceUs } = this;
     this.unsyncedBytes = 0;
     this.dirtySinceUs = undefined;
-    this.held.beginSync(this.#wholeBytes);
+    this.held.beginSync(this.wholeBytes);
     return { written, bytes, dirtySinceUs };
   }
 
@@ -131,7 +178,7 @@ export class RolloutFile {
     const { unsyncedBytes } = this;
     this.unsyncedBytes = 0;
     this.dirtySinceUs = undefined;
-    this.held.clear(this.#wholeBytes);
+    this.held.clear(this.#end?.wholeBytes ?? 0);
     return unsyncedBytes;
   }
 }

@@ -63,15 +63,15 @@ export class SyncScheduler {
     this.#setTimer();
   }
 
-  /** Resolves when everything the file holds now is synced, or when the file has failed. */
-  async syncNow(file: RolloutFile): Promise<void> {
+  /** Resolves when everything the file holds now is synced, or when it has failed, or is abandoned and a sync did. */
+  async syncNow(file: RolloutFile, isAbandoned: boolean): Promise<void> {
     const target = file.written;
-    while (file.failure === undefined && file.synced < target) await this.#turnOf(file);
+    while (file.failure === undefined && file.synced < target && !(file.isPoisoned && isAbandoned)) await this.#turnOf(file);
   }
 
-  /** Resolves when no sync of the file is under way, and none that failed is to be made good. */
-  async settled(file: RolloutFile): Promise<void> {
-    while (file.isSyncing || file.isPoisoned) await (file.isPoisoned ? this.#turnOf(file) : this.#endOf(file));
+  /** Resolves when no sync of the file is under way, and, unless it is abandoned, none that failed is to be made good. */
+  async settled(file: RolloutFile, isAbandoned: boolean): Promise<void> {
+    while (file.isSyncing || (file.isPoisoned && !isAbandoned)) await (file.isSyncing ? this.#endOf(file) : this.#turnOf(file));
   }
 
   /** Resolves when the file that a closed thread has left there needs no sync any more. */
@@ -93,13 +93,18 @@ export class SyncScheduler {
   /** The thread is closed; what no sync has covered yet still gets its sync within the interval. */
   released(file: RolloutFile): void {
     file.isReleased = true;
+    if (file.isPoisoned) this.#fileSync.giveUp(file);
     if (file.dirtySinceUs !== undefined && this.#options.syncIntervalMs > 0) this.#lingering.add(file);
     else addFigure(this.#parts.sidecar, 'bytesUnsynced', -file.giveUpSync());
   }
 
   /** close() of the file has failed: the same as a failed sync of what no sync has covered. */
   closeFailed(file: RolloutFile, error: unknown): void {
-    if (file.dirtySinceUs === undefined) return;
+    if (file.dirtySinceUs !== undefined) this.poison(file, error);
+  }
+
+  /** No sync of the file as it stands proves anything: it is made anew. */
+  poison(file: RolloutFile, error: unknown): void {
     this.#fileSync.poison(file, error);
     this.#due.add(file);
     this.#startDue();

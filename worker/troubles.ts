@@ -15,7 +15,7 @@ const { EAGAIN, EDQUOT, EFBIG, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC } = 
 const PASSING = new Set([EAGAIN, EDQUOT, EFBIG, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC].map((errno) => -errno));
 
 /** One episode of a file. */
-export interface Trouble {
+interface Trouble {
   /** 0 before the first time. */
   retryMs: number;
   /** Infinity while it is being tried. */
@@ -70,13 +70,9 @@ export class Troubles {
       known.dueMs = Infinity;
       return known;
     }
-    let end: () => void = () => undefined;
-    const ended = new Promise<void>((resolve) => { end = resolve; });
-    const trouble = { retryMs: 0, dueMs: Infinity, ended, end };
-    this.#troubles.set(file, trouble);
     const { slot, incarnation } = file;
     this.#tell({ event: 'threadDegraded', slot, incarnation, error: toWireError(why(), 'LASTWORD_WRITE_FAILED') });
-    return trouble;
+    return this.#add(file, Infinity);
   }
 
   /** It is being tried, for as long as that takes. */
@@ -90,6 +86,11 @@ export class Troubles {
     const trouble = this.#troubles.get(file);
     if (trouble !== undefined) trouble.dueMs = this.#nowMs;
     this.#onDue();
+  }
+
+  /** It was in trouble when its writer died, and that was told: it is tried again now. */
+  takeOver(file: RolloutFile): void {
+    this.#add(file, this.#nowMs);
   }
 
   /** All that was parked is written. */
@@ -111,6 +112,14 @@ export class Troubles {
 
   get areNone(): boolean {
     return this.#troubles.size === 0;
+  }
+
+  #add(file: RolloutFile, dueMs: number): Trouble {
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => { end = resolve; });
+    const trouble = { retryMs: 0, dueMs, ended, end };
+    this.#troubles.set(file, trouble);
+    return trouble;
   }
 
   #forget(file: RolloutFile): boolean {

@@ -1,20 +1,25 @@
-import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import { LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
 import { addFigure } from '../src/ring/figures.js';
 import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
-import { Parking, type ParkedFrame } from '../src/ring/parking.js';
+import { Parking } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { moveState, seal } from '../src/ring/slots.js';
+import { acceptedIn, moveState, publishWritten, seal, sealWordOf } from '../src/ring/slots.js';
+import { failureOf } from './failure.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
 import type { HeldPool } from './held.js';
 import type { Leases } from './lease/leases.js';
+import { Retries } from './retries.js';
+import { isMarked } from './rewrite.js';
 import type { RolloutFile } from './rollout-file.js';
-import type { Clock, FsOps, Rng } from './seams.js';
+import { salvageUnwritten, type Salvage } from './salvage-frames.js';
+import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
+import { neverCame, takeOverEnd } from './takeover.js';
 import { Troubles } from './troubles.js';
 
 /** Bounds of one pass over a ring, so that commands are heard in between. */
@@ -39,10 +44,13 @@ export interface WriterParts {
   readonly held: HeldPool;
   readonly fs: FsOps;
   readonly clock: Clock;
-  readonly rng: Rng;
+  /** Where records are salvaged that the rollout's own folder does not take. */
+  readonly temporaryFolder: string;
   readonly tell: (event: WriterEvent) => void;
   /** There may be something to do without anybody having asked. */
   readonly wake: () => void;
+  /** A sync of the file has failed: nothing is written to it until it was made anew. */
+  readonly poison: (file: RolloutFile, error: unknown) => void;
 }
 
 /**
@@ -57,8 +65,9 @@ export class Writer {
   readonly #open = new Set<RolloutFile>();
   readonly #batch = createBatch(PASS_FRAMES_MAX);
   readonly #groups = new FrameGroups(PASS_FRAMES_MAX, SLOTS_MAX);
-  readonly #ringOfParked = new Map<RolloutFile, WriterRing>();
+  readonly #retries = new Retries();
   readonly troubles: Troubles;
+  #isPassing = false;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -81,18 +90,12 @@ export class Writer {
   addRollout(file: RolloutFile): void {
     this.#rollouts[file.slot] = file;
     this.#open.add(file);
-    for (const ring of this.#rings) this.#adoptParked(ring, file);
+    this.#retries.adopt(this.#rings, file);
   }
 
-  /** What a writer that died had parked of it, and had not written yet. */
-  #adoptParked(ring: WriterRing, file: RolloutFile): void {
-    const own = ring.parking.frames.filter(({ slot, incarnation, isWritten }) => slot === file.slot && incarnation === file.incarnation && !isWritten);
-    if (own.length === 0) return;
-    // One that was being moved is there twice.
-    const waiting = new Map(own.filter(({ count }) => count >= file.written).map((frame) => [frame.count, frame]));
-    ring.parking.remove(own.filter((frame) => waiting.get(frame.count) !== frame));
-    file.parked = [...waiting.values()].sort((one, other) => one.count - other.count);
-    if (file.parked.length > 0) this.#ringOfParked.set(file, ring);
+  /** Asks the file of a dead writer what is written: the watermark may be older. False when that must be tried again. */
+  findEnd(file: RolloutFile): boolean {
+    return this.#try(file, () => this.#takeOver(file, this.#parts.files.descriptorOf(file)));
   }
 
   /** The opening a command names; undefined when it was let go of. */
@@ -102,21 +105,29 @@ export class Writer {
   }
 
   removeRollout(file: RolloutFile): void {
-    this.#letGo(file);
+    this.#retries.unpark(file, () => true);
+    this.troubles.ended(file);
     this.#rollouts[file.slot] = undefined;
     this.#open.delete(file);
   }
 
   /** One step over every ring. Returns how many frames it took. */
   pass(): number {
-    let frames = 0;
-    for (const [file, ring] of this.#ringOfParked) if (this.#mayWrite(file)) frames += this.#retry(ring, file);
-    for (const ring of this.#rings) frames += this.#passRing(ring);
-    return frames;
+    // Where main writes itself, a listener to what is told may append: the next pass has it.
+    if (this.#isPassing) return 0;
+    this.#isPassing = true;
+    try {
+      let frames = 0;
+      for (const [file, ring] of this.#retries) if (this.#mayWrite(file)) frames += this.#retry(ring, file);
+      for (const ring of this.#rings) frames += this.#passRing(ring);
+      return frames;
+    } finally {
+      this.#isPassing = false;
+    }
   }
 
   #mayWrite(file: RolloutFile): boolean {
-    return !file.isPoisoned && !this.troubles.isWaiting(file);
+    return file.takesRecords && !file.isPoisoned && !this.troubles.isWaiting(file);
   }
 
   #passRing(ring: WriterRing): number {
@@ -144,15 +155,15 @@ export class Writer {
       const file = this.#rollouts[groups.slotOf(group)];
       if (file !== undefined && !isNow(file)) continue;
       groups.markDone(group);
-      // Frames of a thread that was let go of, or that failed, are nobody's any more.
-      if (file === undefined || file.failure !== undefined) continue;
+      // Frames of a thread that was let go of are nobody's any more.
+      if (file === undefined) continue;
       const isWritten = this.#mayWrite(file) && this.#write(ring, file, group);
       if (!isWritten && !this.#park(ring, file, group)) areTaken = false;
     }
     return areTaken;
   }
 
-  /** What is parked, without anything new. Returns how many items of it were written. */
+  /** Without anything new. Returns how many items were written. */
   #retry(ring: WriterRing, file: RolloutFile): number {
     const { written } = file;
     this.#write(ring, file, NO_GROUP);
@@ -160,25 +171,32 @@ export class Writer {
     return file.written - written;
   }
 
-  /** False when it is to be tried again. What the file has taken is taken, whatever the answer. */
+  /** False when it is not all written: to be tried again, or salvaged. What the file has taken is taken, whatever the answer. */
   #write(ring: WriterRing, file: RolloutFile, group: number): boolean {
+    return this.#try(file, () => {
+      const isWritten = this.#writeFrames(ring, file, group);
+      if (isWritten) this.troubles.recovered(file);
+      return isWritten;
+    });
+  }
+
+  #try(file: RolloutFile, act: () => boolean): boolean {
     try {
-      this.#writeFrames(ring, file, group);
-      this.troubles.recovered(file);
-      return true;
+      return act();
     } catch (error) {
-      if (this.troubles.meet(file, error)) return false;
-      this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
-      return true;
+      if (!this.troubles.meet(file, error)) this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
+      return false;
     }
   }
 
-  /** Transcodes a thread's frames next to each other and writes them with one write(), or more when the output is full. */
-  #writeFrames(ring: WriterRing, file: RolloutFile, group: number): void {
+  /** Transcodes a thread's frames next to each other and writes them with one write(), or more when the output is full. False when none may be written now. */
+  #writeFrames(ring: WriterRing, file: RolloutFile, group: number): boolean {
     const { files, fs, leases } = this.#parts;
     const { memory } = ring.consumer;
     leases.keep(file.threadId);
-    const output = new GroupOutput(this.#parts, memory, file, files.descriptorOf(file));
+    const descriptor = files.descriptorOf(file);
+    if (!file.isEndKnown && !this.#takeOver(file, descriptor)) return false;
+    const output = new GroupOutput(this.#parts, memory, file, descriptor);
     try {
       file.assertUntouched(fs, output.descriptor);
       for (const { address, count } of file.parked) {
@@ -198,8 +216,9 @@ export class Writer {
         output.line(ring.transcoder, groups.payloadOffset, groups.payloadBytes, groups.timestampMs, file.base + groups.frameCount);
       }
       output.write();
+      return true;
     } finally {
-      this.#unpark(file, ({ count }) => count < file.written);
+      this.#retries.unpark(file, ({ count }) => count < file.written);
     }
   }
 
@@ -209,60 +228,73 @@ export class Writer {
     const groups = this.#groups;
     for (let frame = groups.firstOf(group); frame >= 0; frame = groups.nextOf(frame)) {
       groups.read(memory, this.#batch, frame);
-      const expected = file.written + file.parked.length;
+      const expected = file.nextCount;
       if (groups.incarnation !== file.incarnation || groups.frameCount < expected) continue;
-      if (groups.frameCount > expected) {
-        this.failRollout(file, 'LASTWORD_DRAIN_INCOMPLETE', 'a write failed', neverCame(file, expected, groups.frameCount));
-        return true;
-      }
-      const parked = ring.parking.add(this.#batch.addresses[frame] ?? 0);
-      if (parked === undefined) return false;
-      file.parked.push(parked);
-      this.#ringOfParked.set(file, ring);
+      if (groups.frameCount > expected) this.failRollout(file, 'LASTWORD_DRAIN_INCOMPLETE', 'a write failed', neverCame(file, expected, groups.frameCount));
+      if (!this.#retries.park(ring, file, this.#batch.addresses[frame] ?? 0)) return false;
     }
     return true;
   }
 
-  #unpark(file: RolloutFile, isWritten: (frame: ParkedFrame) => boolean): void {
-    const [written, left] = [file.parked.filter(isWritten), file.parked.filter((frame) => !isWritten(frame))];
-    if (written.length === 0) return;
-    this.#ringOfParked.get(file)?.parking.remove(written);
-    file.parked = left;
-    if (left.length === 0) this.#ringOfParked.delete(file);
+  /** False when a sync of it had failed before: it is made anew first. */
+  #takeOver(file: RolloutFile, descriptor: number): boolean {
+    const { clock, fs, held, poison, sidecar } = this.#parts;
+    takeOverEnd(fs, file, descriptor, held);
+    // What the dead writer wrote last may be on its way still.
+    file.markDirty(0, clock.monotonicUs());
+    publishWritten(sidecar, file.slot, file.written);
+    this.#retries.unpark(file, ({ count }) => count < file.written);
+    if (isMarked(fs, file.path)) poison(file, new LastwordError('LASTWORD_SYNC_FAILED', 'a sync had failed before the writer died'));
+    return !file.isPoisoned;
   }
 
-  /**
-   * Nothing more of this opening is written: its appends answer LATE, its flushes reject. `unwrittenFrom`: count of the
-   * first item of which it is not known that it is on disk, where that is not the first that was not written.
-   */
-  failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown, unwrittenFrom?: number): void {
+  /** Tries once more, however lately that was done. */
+  tryNow(file: RolloutFile): void {
+    const ring = this.#retries.ringOf(file);
+    if (ring !== undefined && file.takesRecords && !file.isPoisoned) this.#retry(ring, file);
+  }
+
+  /** Copies what is not written into a salvage file. @throws LASTWORD_WRITE_FAILED when no place takes it */
+  salvage(file: RolloutFile): Salvage | undefined {
+    return salvageUnwritten(this.#parts, this.#rings, file);
+  }
+
+  /** The process ends: what is refused once more is salvaged. True when nothing is gained by doing it again. */
+  settle(tell: (file: RolloutFile, salvage: Salvage) => void): boolean {
+    let isSettled = true;
+    for (const file of this.#open) {
+      if (this.isWritten(file)) continue;
+      this.tryNow(file);
+      if (this.isWritten(file)) continue;
+      try {
+        const salvage = this.salvage(file);
+        if (salvage !== undefined) tell(file, salvage);
+      } catch {
+        // No place takes it. Whoever asked names the items; a disk that may recover is tried until its time is up.
+        isSettled &&= !file.takesRecords;
+      }
+    }
+    return isSettled;
+  }
+
+  /** Everything accepted is. */
+  isWritten(file: RolloutFile): boolean {
+    return file.written >= acceptedIn(sealWordOf(this.#parts.sidecar, file.slot));
+  }
+
+  /** Nothing more of this opening is written; what is not stays in memory. `unsafeFrom`: count of the first item that is written and yet not known to be on disk. */
+  failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown, unsafeFrom?: number): void {
     if (file.failure !== undefined) return;
     const { sidecar, tell } = this.#parts;
-    const { base, threadId, path, slot, incarnation } = file;
-    const inner = isLastwordError(cause) ? cause : undefined;
-    const { errno } = cause as Partial<NodeJS.ErrnoException>;
-    const accepted = file.isReleased ? file.written : seal(sidecar, slot);
-    const unwritten = unwrittenFrom === undefined || unwrittenFrom >= accepted ? {} : { unwritten: [{ threadId, from: base + unwrittenFrom, to: base + accepted - 1 }] };
-    const context = { ...inner?.context, threadId, path, ...(errno === undefined ? {} : { errno }), ...unwritten };
-    const error = new LastwordError(inner?.code ?? code, `thread ${threadId}: ${message}`, context, { cause });
+    const { slot, incarnation } = file;
+    const end = file.isReleased ? file.written : seal(sidecar, slot);
+    const error = failureOf(file, code, message, cause, unsafeFrom === undefined ? undefined : { from: unsafeFrom, end });
     file.fail(error);
-    this.#letGo(file);
+    this.troubles.ended(file);
     // No sync of the file follows: what waits for one no longer counts.
     if (!file.isSyncing) addFigure(sidecar, 'bytesUnsynced', -file.giveUpSync());
     if (!file.isReleased) moveState(sidecar, slot, 'failed');
     tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }
-
-  /** Nothing of it is tried again. */
-  #letGo(file: RolloutFile): void {
-    this.#unpark(file, () => true);
-    this.troubles.ended(file);
-  }
-}
-
-/** Items `from` to below `to` of an opening: a hole, behind which nothing is written. */
-function neverCame({ base, threadId }: RolloutFile, from: number, to: number): LastwordError {
-  const unwritten = [{ threadId, from: base + from, to: base + to - 1 }];
-  return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `ordinals ${base + from} to ${base + to - 1} never came`, { unwritten });
 }

@@ -29,7 +29,7 @@ export async function resumeRollout(
     const wholeBytes = makeWhole(fs, descriptor, end);
     if (isMarked(fs, path)) descriptor = await makeSafe(parts, path, descriptor, wholeBytes);
     else if (keptAt !== undefined) await syncOrMark(fs, descriptor, path);
-    const file = new RolloutFile({ ...command, base: end.nextOrdinal }, { wholeBytes, isNumbered: end.isNumbered, held: new HeldRecords(held, wholeBytes) });
+    const file = new RolloutFile({ ...command, base: end.nextOrdinal }, { wholeBytes, isNumbered: end.isNumbered }, new HeldRecords(held, wholeBytes));
     return { file, descriptor, resumed: { base: end.nextOrdinal, tornBytes: end.tornBytes, keptAt, meta: metaOf(end) } };
   } catch (error) {
     fs.close(descriptor);
