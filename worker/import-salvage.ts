@@ -8,10 +8,12 @@ import { LineSplitter } from '../src/rollout/lines.js';
 import { decodeEntry, ENTRY_BYTES, PREFIX_BYTES } from '../src/rollout/salvage-entry.js';
 import { LINE_BYTES_MAX } from '../src/rollout/scan.js';
 import type { ImportReport, ThreadId } from '../src/types.js';
+import { HeldPool } from './held.js';
 import type { Leases } from './lease/leases.js';
 import { findEnd } from './recovery/find-end.js';
 import { readAt, readLineBefore } from './recovery/read-lines.js';
 import { resumeRollout } from './recovery/resume-rollout.js';
+import { syncOrMark } from './rewrite.js';
 import type { Clock, FsOps } from './seams.js';
 
 const NEWLINE = Buffer.from('\n');
@@ -150,10 +152,11 @@ function findThere(fs: FsOps, descriptor: number, wholeBytes: number, entries: r
   return there;
 }
 
-/** Appends what is missing, and syncs it. A line that was begun when this process died is cut the next time. */
-async function putBack({ fs, clock }: ImportParts, salvage: number, { threadId, path, missing }: Plan): Promise<void> {
-  if (missing.length === 0) return;
-  const { file, descriptor } = await resumeRollout(fs, { threadId, path, slot: 0, incarnation: 0 });
+/** Appends what is missing, and syncs it with what is there. A line that was begun when this process died is cut the next time. */
+async function putBack({ fs, clock, leases }: ImportParts, salvage: number, { threadId, path, missing }: Plan): Promise<void> {
+  // Nothing need be held: the salvage file has it all.
+  const held = new HeldPool(BATCH_BYTES);
+  const { file, descriptor } = await resumeRollout({ fs, clock, leases, held }, { threadId, path, slot: 0, incarnation: 0 });
   try {
     let lines: Buffer[] = [];
     let bytes = 0;
@@ -167,8 +170,8 @@ async function putBack({ fs, clock }: ImportParts, salvage: number, { threadId, 
       bytes += entry.bytes + NEWLINE.byteLength;
       if (bytes >= BATCH_BYTES) write();
     }
-    write();
-    await fs.syncFile(descriptor);
+    if (bytes > 0) write();
+    await syncOrMark(fs, descriptor, path);
   } finally {
     fs.close(descriptor);
   }

@@ -1,6 +1,6 @@
 /** close({ abandon: true }): what cannot be written goes to a salvage file, is named, and the thread is released. */
 import { once } from 'node:events';
-import { existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { LATE, type Sidecar, type SidecarOptions, type Thread, type ThreadCloseReceipt } from 'lastword';
@@ -9,7 +9,7 @@ import { openRecorded, type LogLine } from '../support/ledger.js';
 import { mutantWriter, type Patch } from '../support/mutants.js';
 import { RiggedDisk } from '../support/rigged-disk.js';
 import { ordinalsIn, salvagedIn, salvageFiles } from '../support/salvage.js';
-import { itemsOf, lostLibrary, numbered, rejection, thrown, until, upTo } from '../support/sidecars.js';
+import { itemsOf, lostLibrary, numbered, rejection, temporaryFolder, thrown, until, upTo } from '../support/sidecars.js';
 
 const CANARY = 'canary-7d1e';
 const bad = (index: number, bytes = 10): { type: string; payload: { index: number; text: string } } => ({ type: 'event_msg', payload: { index, text: `${CANARY} BAD${'x'.repeat(bytes)}` } });
@@ -189,7 +189,7 @@ describe('close with option abandon', () => {
   test('of a thread whose sync failed: everything is written, so nothing is salvaged, and nothing is said to be synced', async () => {
     const open = await scene({ writerUrl: mutantWriter({ file: 'worker/fs-ops.js', find: 'syncFile: (descriptor) => datasync(descriptor),', replace: "syncFile: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO', errno: -5 }))," }) });
     open.sick.append(numbered(0));
-    await rejection(open.sick.flush({ durability: 'synced' }));
+    await rejection(open.sick.flush({ durability: 'synced', timeoutMs: 300 }));
     expect(await open.sick.close({ abandon: true, durability: 'synced' })).toMatchObject({ durability: 'written', nextOrdinal: 2, salvage: undefined });
   });
 
@@ -234,6 +234,39 @@ describe('close with option abandon', () => {
     expectSalvaged(open, receipt, [{ type: 'BREAK' }, bad(0)]);
     expect([open.sick.state, open.well.state, open.sidecar.state]).toEqual(['closed', 'failed', 'failed']);
     expect(await open.well.close({ abandon: true })).toMatchObject({ nextOrdinal: 1, salvage: undefined });
+  });
+
+  test('of the sidecar on a file system that has become read-only: salvaged elsewhere, closed, and what is left of its leases ends with the process', async () => {
+    const sign = join(temporaryFolder(), 'read-only');
+    const refuses = `if (fs.existsSync(${JSON.stringify(sign)})) throw Object.assign(new Error('EROFS'), { code: 'EROFS', errno: -30, syscall: 'write' });`;
+    const spared = "Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes('threadId')";
+    const writerUrl = mutantWriter(
+      {
+        file: 'worker/fs-ops.js', find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
+        replace: `write: (descriptor, bytes, offset, length) => {
+          if (!${spared}) { ${refuses} }
+          return fs.writeSync(descriptor, bytes, offset, length);
+        },`,
+      },
+      { file: 'worker/fs-ops.js', find: 'unlink: (path) => {', replace: `unlink: (path) => { ${refuses}` },
+      { file: 'worker/salvage.js', find: 'dirname(path), parts.temporaryFolder', replace: 'parts.temporaryFolder' },
+    );
+    const open = await scene({ writerUrl });
+    open.sick.append(numbered(0));
+    await open.sidecar.flush();
+    writeFileSync(sign, '');
+    open.sick.append(bad(0));
+    expect(await rejection(open.sick.flush())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED', context: { errno: -30 } });
+    expect(open.sick.state).toBe('failed');
+    const closed = once(open.sidecar, 'threadClosed');
+    const receipt = await open.sick.close({ abandon: true });
+    expect(await closed).toEqual([receipt]);
+    expectSalvaged(open, receipt, [bad(0)]);
+    // The lease is this sidecar's still, and so it gets the thread.
+    const again = await open.sidecar.resumeThread(open.sick.id);
+    expect(again.accepted).toBe(2);
+    expect(await open.sidecar.close({ abandon: true })).toMatchObject({ threads: 3 });
+    rmSync(receipt.salvage ?? '');
   });
 
   test('is true or false', async () => {
