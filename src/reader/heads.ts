@@ -60,7 +60,7 @@ export async function readHead(path: string, isArchived: boolean): Promise<Head 
 }
 
 async function firstLineOf(path: string): Promise<{ content: Buffer; bytes: number } | undefined> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(noneIfAbsent);
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(noneIfAbsent);
   if (Array.isArray(file)) return undefined;
   try {
     return await readFrom(file, readFirstLine());
