@@ -73,6 +73,11 @@ describe('the house', () => {
     expect(found).toEqual([]);
   });
 
+  test('signals no process but its own: of others it only asks whether they are there', () => {
+    const calls = SHIPPED.flatMap((path) => [...read(path).matchAll(/process\.kill\([^)]*\)/g)].map(([call]) => `${path}: ${call}`));
+    expect(calls).toEqual(['src/exit/signals.ts: process.kill(process.pid, signal)', 'worker/lease/processes.ts: process.kill(pid, 0)']);
+  });
+
   test('explains every error code under a heading of its own, and no other', () => {
     const headings = [...read('docs/errors.md').matchAll(/^#+ +`?(LASTWORD_[A-Z_]+)`?\s*$/gm)].map(([, code]) => code);
     expect(headings.slice().sort()).toEqual([...ERROR_CODES].sort());
