@@ -1,5 +1,6 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
+import { kindOfThrown } from './errors.js';
 import type { Registry } from './lifecycle/registry.js';
 import type { StoredThreads } from './lifecycle/stored-threads.js';
 import type { Log } from './log.js';
@@ -119,7 +120,7 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
       try {
         (listener as (this: unknown, members: SidecarEvents[E]) => void).call(this, members);
       } catch (error) {
-        this.log.error({ event, error: error instanceof Error ? error.name : typeof error }, 'a listener threw');
+        this.log.error({ event, error: kindOfThrown(error) }, 'a listener threw');
       }
     }
   }

@@ -1,4 +1,4 @@
-import { isLastwordError, LastwordError } from './errors.js';
+import { isLastwordError, kindOfThrown, LastwordError } from './errors.js';
 import { checkItem, itemInvalid, redacted, redactedMeta } from './item-check.js';
 import { Deliveries, type Listener } from './lifecycle/deliveries.js';
 import { HeldWork } from './lifecycle/held-work.js';
@@ -59,7 +59,7 @@ export class RolloutThread implements Thread {
     this.#progress.base = opened.base;
     this.#deliveries = new Deliveries(
       (isReached) => host.waiters.forAWhile(isReached, host.options.closeTimeoutMs),
-      (error, ordinal) => { host.log.error({ threadId: thread.id, ordinal, error: error instanceof Error ? error.name : typeof error }, 'a subscriber threw'); },
+      (error, ordinal) => { host.log.error({ threadId: thread.id, ordinal, error: kindOfThrown(error) }, 'a subscriber threw'); },
     );
   }
 
