@@ -7,6 +7,7 @@ import { Progress } from './lifecycle/progress.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
 import { planClose, ThreadClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { checkFlush, invalidOption } from './options.js';
+import { printAs } from './printing.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
 import type { ThreadHost } from './thread-host.js';
 import {
@@ -294,3 +295,5 @@ export class RolloutThread implements Thread {
     return new LastwordError(failure.code, failure.message.slice(0, -` [${failure.code}]`.length), context, { cause: failure.cause });
   }
 }
+
+printAs(RolloutThread, 'Thread', ({ id, parentId, path, origin, state, accepted, written, synced }) => ({ id, parentId, path, origin, state, accepted, written, synced }));
