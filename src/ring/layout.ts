@@ -114,7 +114,11 @@ export const BUSY_SINCE_WORD = line(7);
 export const EXIT_REQUESTS_WORD = line(8);
 /** Stored by the writer: the request after which it wrote everything and released its leases. */
 export const EXIT_ANSWERS_WORD = line(9);
-const SIDECAR_CONTROL_WORDS = line(10);
+/** Bumped by main when the process ends: what cannot be written is to be salvaged. */
+export const SALVAGE_REQUESTS_WORD = line(10);
+/** Stored by the writer: the request after which everything was written or salvaged, or cannot be. */
+export const SALVAGE_ANSWERS_WORD = line(11);
+const SIDECAR_CONTROL_WORDS = line(12);
 
 /** Counters of the writer, 64 bits each, for stats(): bytes written, unsynced, files open, opened, evicted. */
 export const FIGURES = ['bytesWritten', 'bytesUnsynced', 'filesOpen', 'filesOpened', 'filesEvicted', 'itemsWritten'] as const;
