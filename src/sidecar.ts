@@ -19,6 +19,7 @@ import { StoredThreads } from './lifecycle/stored-threads.js';
 import { WriterEvents } from './lifecycle/writer-events.js';
 import { createLog, type Log } from './log.js';
 import { checkFlush, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
+import { printAs } from './printing.js';
 import { type ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
 import { requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
@@ -268,3 +269,5 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     wakeProducer(this.#ring);
   }
 }
+
+printAs(OpenSidecar, 'Sidecar', (sidecar) => ({ directory: sidecar.directory, state: sidecar.state, threads: [...sidecar.liveThreads()].length }));

@@ -12,7 +12,7 @@
  * The second line names the only side that stores there (the control words name theirs one by one). Pages that nobody
  * touches cost nothing; pages once touched stay resident.
  */
-import { assert } from '../errors.js';
+import { assert } from '../assert.js';
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
