@@ -84,7 +84,7 @@ export class Control implements WriterControl {
   }
 
   holdReference(threadId: string): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => { this.#parts.leases.hold(referenceOf(threadId)); return undefined; });
+    return answer('LASTWORD_WRITE_FAILED', () => { this.#hold(referenceOf(threadId)); return undefined; });
   }
 
   releaseReference(threadId: string): Promise<Reply<undefined>> {
@@ -107,9 +107,9 @@ export class Control implements WriterControl {
   async #resume(command: ResumeThreadCommand): Promise<ResumedRollout> {
     const { files, leases, syncs } = this.#parts;
     await syncs.lingered(command.path);
-    leases.hold(command.threadId);
+    this.#hold(command.threadId);
     try {
-      const { file, descriptor, resumed } = await files.whileOpening(() => resumeRollout(this.#parts, command));
+      const { file, descriptor, resumed } = await files.whileOpeningLater(() => resumeRollout(this.#parts, command));
       // Whoever wrote it may have died before a sync: the first one covers what is there.
       this.#add(file, descriptor, 0);
       return resumed;
@@ -127,10 +127,15 @@ export class Control implements WriterControl {
     writer.addRollout(file);
   }
 
+  #hold(threadId: string): void {
+    const { files, leases } = this.#parts;
+    files.whileOpening(() => { leases.hold(threadId); });
+  }
+
   /** A lease that another has: then the thread exists, whether its rollout is there yet or not. */
   #holdNew(threadId: string): void {
     try {
-      this.#parts.leases.hold(threadId);
+      this.#hold(threadId);
     } catch (error) {
       if (!isLastwordError(error) || error.code !== 'LASTWORD_THREAD_BUSY') throw error;
       throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} is open elsewhere`, error.context, { cause: error });

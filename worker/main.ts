@@ -6,14 +6,16 @@ import { viewSidecarMemory } from '../src/ring/memory.js';
 import { Control, serve } from './control.js';
 import { createEngine } from './engine.js';
 import { nodeFsOps, systemClock, systemRng, watched } from './fs-ops.js';
-import { systemProcesses } from './lease/processes.js';
+import { descriptorsMax, systemProcesses } from './lease/processes.js';
 import { takeOver } from './takeover.js';
 import { WriterLoop } from './writer-loop.js';
 
 const data = workerData as WriterData;
 const fs = watched(nodeFsOps, viewSidecarMemory(data.sidecar), systemClock);
 const tell = (event: WriterEvent): void => { parentPort?.postMessage(event); };
-const engine = createEngine(data, { fs, clock: systemClock, rng: systemRng, processes: systemProcesses }, tell, () => { wakeWriter(sidecar); });
+// The other half is for whatever else the process opens: the host's own files, and those that are read.
+const openFilesMax = Math.min(data.openFilesMax, Math.ceil(descriptorsMax() / 2));
+const engine = createEngine({ ...data, openFilesMax }, { fs, clock: systemClock, rng: systemRng, processes: systemProcesses }, tell, () => { wakeWriter(sidecar); });
 const { leases, salvager, sidecar, writer } = engine;
 
 // Whatever ends this worker in an orderly way or by an exception: main may be blocked and hear of nothing else.

@@ -67,7 +67,7 @@ export class WriterLink {
 
   /** Starts the first writer and waits until it is ready. @throws LASTWORD_WRITER_EXITED, LASTWORD_TIMEOUT */
   static async start(parts: LinkParts, listener: LinkListener): Promise<WriterLink> {
-    const link = new WriterLink(parts, listener);
+    const link = WriterLink.#begin(parts, listener);
     const release = link.hold();
     try {
       await link.#worker.ready;
@@ -75,6 +75,15 @@ export class WriterLink {
       return link;
     } finally {
       release();
+    }
+  }
+
+  static #begin(parts: LinkParts, listener: LinkListener): WriterLink {
+    try {
+      return new WriterLink(parts, listener);
+    } catch (cause) {
+      // No thread is left, or no memory for one.
+      throw new LastwordError('LASTWORD_WRITER_EXITED', 'the writer could not be started', {}, { cause });
     }
   }
 

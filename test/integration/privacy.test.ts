@@ -94,7 +94,7 @@ async function openHeard(ear: Ear, options: Partial<SidecarOptions>, open: typeo
   });
   onTestFinished(async () => { await sidecar.close({ timeoutMs: 500, abandon: true }).catch(() => undefined); });
   for (const event of EVENTS) {
-    sidecar.on(event, (members) => { ear.hear(`event ${event}`, members); });
+    sidecar.on(event, (members: unknown) => { ear.hear(`event ${event}`, members); });
     const listener = (members: unknown): void => { ear.hear(`channel ${event}`, members); };
     diagnosticsChannel.subscribe(`lastword:${event}`, listener);
     onTestFinished(() => { diagnosticsChannel.unsubscribe(`lastword:${event}`, listener); });
