@@ -175,6 +175,7 @@ inline takeOver() {
     do
     :: at < parkingTail ->
        isDone[at % L] = 1;
+       assert(parking[at % L] != 0); /* nothing of the log is unfilled */
        if
        :: parking[at % L] != PADDING && COUNT_OF(parking[at % L]) > last[THREAD_OF(parking[at % L])] ->
 #ifndef NO_ADOPTION
