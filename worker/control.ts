@@ -11,6 +11,7 @@ import { createRollout } from './create-rollout.js';
 import type { Engine } from './engine.js';
 import { resumeRollout } from './recovery/resume-rollout.js';
 import type { RolloutFile } from './rollout-file.js';
+import { letGoOfLease } from './salvager.js';
 import { deleteRollout, moveRollout, referenceOf, underReference } from './stored-rollouts.js';
 import type { Writer } from './writer.js';
 
@@ -34,7 +35,7 @@ export class Control implements WriterControl {
   openDirectory(path: string): Promise<Reply<undefined>> {
     return answer('LASTWORD_INVALID_OPTION', () => {
       const { fs, leases, syncs } = this.#parts;
-      syncs.rootOpened(path, fs.makeDirectory(path));
+      syncs.folders.rootOpened(path, fs.makeDirectory(path));
       fs.checkDirectory(path);
       leases.openDirectory(path);
       return undefined;
@@ -51,14 +52,14 @@ export class Control implements WriterControl {
   }
 
   #create(command: CreateThreadCommand): undefined {
-    const { files, fs, leases, sidecar, syncs, writer } = this.#parts;
+    const { files, sidecar, leases, syncs, writer } = this.#parts;
     if (writer.rolloutOf(command) !== undefined) return undefined;
     const [ring] = writer.rings;
     if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
     this.#holdNew(command.threadId);
     let created: ReturnType<typeof createRollout>;
     try {
-      created = files.whileOpening(() => createRollout(fs, leases.instance, ring, command));
+      created = files.whileOpening(() => createRollout(this.#parts, ring, command));
     } catch (error) {
       leases.release(command.threadId);
       throw error;
@@ -76,11 +77,14 @@ export class Control implements WriterControl {
   }
 
   moveRollout(rollout: StoredRollout & { to: string }): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => moveRollout(this.#parts, rollout));
+    return answer('LASTWORD_WRITE_FAILED', async () => {
+      await this.#parts.syncs.lingered(rollout.path);
+      return moveRollout(this.#parts, rollout);
+    });
   }
 
   holdReference(threadId: string): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => { this.#parts.leases.hold(referenceOf(threadId)); return undefined; });
+    return answer('LASTWORD_WRITE_FAILED', () => { this.#hold(referenceOf(threadId)); return undefined; });
   }
 
   releaseReference(threadId: string): Promise<Reply<undefined>> {
@@ -88,7 +92,10 @@ export class Control implements WriterControl {
   }
 
   deleteRollout(rollout: StoredRollout & { isAgain: boolean }): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => deleteRollout(this.#parts, rollout));
+    return answer('LASTWORD_WRITE_FAILED', async () => {
+      await this.#parts.syncs.forgotten(rollout.path);
+      return deleteRollout(this.#parts, rollout);
+    });
   }
 
   /** A release that comes while the slot's rollout is being opened waits for it. */
@@ -98,10 +105,11 @@ export class Control implements WriterControl {
   }
 
   async #resume(command: ResumeThreadCommand): Promise<ResumedRollout> {
-    const { files, fs, leases } = this.#parts;
-    leases.hold(command.threadId);
+    const { files, leases, syncs } = this.#parts;
+    await syncs.lingered(command.path);
+    this.#hold(command.threadId);
     try {
-      const { file, descriptor, resumed } = await files.whileOpening(() => resumeRollout(fs, command));
+      const { file, descriptor, resumed } = await files.whileOpeningLater(() => resumeRollout(this.#parts, command));
       // Whoever wrote it may have died before a sync: the first one covers what is there.
       this.#add(file, descriptor, 0);
       return resumed;
@@ -119,10 +127,15 @@ export class Control implements WriterControl {
     writer.addRollout(file);
   }
 
+  #hold(threadId: string): void {
+    const { files, leases } = this.#parts;
+    files.whileOpening(() => { leases.hold(threadId); });
+  }
+
   /** A lease that another has: then the thread exists, whether its rollout is there yet or not. */
   #holdNew(threadId: string): void {
     try {
-      this.#parts.leases.hold(threadId);
+      this.#hold(threadId);
     } catch (error) {
       if (!isLastwordError(error) || error.code !== 'LASTWORD_THREAD_BUSY') throw error;
       throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} is open elsewhere`, error.context, { cause: error });
@@ -131,7 +144,7 @@ export class Control implements WriterControl {
 
   drainThread(command: DrainThreadCommand): Promise<Reply<DrainedThread>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      const { nextPass, writer } = this.#parts;
+      const { nextPass, salvager, writer } = this.#parts;
       const file = this.#rolloutOf(command);
       // Everything accepted was published before this command was sent: an empty pass means that nothing is left, unless
       // something is to be tried again, here or in front of it.
@@ -140,19 +153,10 @@ export class Control implements WriterControl {
         if (command.abandon || writer.troubles.areNone) break;
         await writer.troubles.nextEnd();
       }
-      if (command.abandon) return this.#abandon(file);
+      if (command.abandon) return salvager.abandon(file);
       if (file.failure !== undefined) throw file.failure;
       return { written: file.written, salvage: undefined };
     });
-  }
-
-  /** What is refused once more is salvaged; nothing more is written of it then. */
-  #abandon(file: RolloutFile): DrainedThread {
-    const { writer } = this.#parts;
-    if (!writer.isWritten(file)) writer.tryNow(file);
-    const salvage = writer.isWritten(file) ? undefined : writer.salvage(file);
-    file.isAbandoned = !writer.isWritten(file);
-    return { written: file.written, salvage };
   }
 
   releaseThread(command: ReleaseThreadCommand): Promise<Reply<ReleasedThread>> {
@@ -163,26 +167,26 @@ export class Control implements WriterControl {
       const file = writer.rolloutOf(command);
       if (file === undefined) return { leaseError: undefined };
       // A flush that still waits for the sync gets it.
-      if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file);
-      while (file.isSyncing) await syncs.settled(file);
-      if (file.failure === undefined || command.abandon) files.close(file);
+      if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file, command.abandon);
+      do {
+        await syncs.settled(file, command.abandon);
+        if (file.failure === undefined || command.abandon) files.close(file);
+      } while (file.isPoisoned && !command.abandon);
       if (file.failure !== undefined && !command.abandon) throw file.failure;
       writer.removeRollout(file);
       syncs.released(file);
-      try {
-        leases.release(file.threadId);
-      } catch (error) {
-        if (!command.abandon) throw error;
-        return { leaseError: toWireError(error, 'LASTWORD_WRITE_FAILED') };
-      }
+      if (command.abandon) return letGoOfLease(leases, file.threadId);
+      leases.release(file.threadId);
       return { leaseError: undefined };
     });
   }
 
   shutdown(): Promise<Reply<undefined>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      await this.#parts.syncs.stop();
-      this.#parts.files.closeAll();
+      const { files, syncs } = this.#parts;
+      await syncs.stop();
+      files.closeAll();
+      await syncs.finish();
       this.#parts.leases.releaseAll();
       this.#parts.stop();
       return undefined;

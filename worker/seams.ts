@@ -1,16 +1,25 @@
 /** What the writer takes from outside: a disk, a clock, chance, other processes. A simulation gives its own. */
 
+/** Which file it is: of two names or descriptors, whether they are of one. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
 /** All the file system the writer may touch. Every call is synchronous but the syncs. */
 export interface FsOps {
-  /** A new file for appending (0600); fails when the path exists. */
+  /** A new file for appending (0600, whatever the umask); fails when the path exists. */
   createFile(path: string): number;
-  /** An existing file, for appending; a link is not followed. */
+  /** An existing file, for appending: a regular one, no link, and not another file's further name; made 0600 where it is ours. */
   openFile(path: string): number;
   /** Takes the bytes at the end of the file; may take fewer. */
   write(descriptor: number, bytes: Uint8Array, offset: number, length: number): number;
   truncate(descriptor: number, length: number): void;
   /** Throws when the file has no name any more, or is no regular one. */
   size(descriptor: number): number;
+  identify(descriptor: number): FileIdentity;
+  /** What stands at the name, links not followed; undefined when nothing does. */
+  identifyPath(path: string): FileIdentity | undefined;
   close(descriptor: number): void;
   /** Gives the file a further name; fails when the name exists. */
   link(existingPath: string, newPath: string): void;

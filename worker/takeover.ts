@@ -4,6 +4,7 @@ import type { Opening } from '../src/control/protocol.js';
 import { fromWireError, isLastwordError, LastwordError } from '../src/errors.js';
 import { acceptedIn, sealWordOf, syncedOf, writtenOf } from '../src/ring/slots.js';
 import type { Engine } from './engine.js';
+import type { HeldPool } from './held.js';
 import { findEnd } from './recovery/find-end.js';
 import { makeWhole } from './recovery/resume-rollout.js';
 import { RolloutFile } from './rollout-file.js';
@@ -12,29 +13,35 @@ import type { FsOps } from './seams.js';
 /** Before anything else. Returns how many items are accepted and not in their files yet. */
 export function takeOver(engine: Engine, directory: string, openings: readonly Opening[]): number {
   const { leases, sidecar, syncs, writer } = engine;
-  syncs.rootOpened(directory, undefined);
+  syncs.folders.rootOpened(directory, undefined);
   leases.openDirectory(directory);
   leases.takeOver(new Set(openings.map(({ threadId }) => threadId)));
   let left = 0;
   for (const opening of openings) {
-    const { failure } = opening;
     const accepted = acceptedIn(sealWordOf(sidecar, opening.slot));
     const written = writtenOf(sidecar, opening.slot);
-    if (failure === undefined && written === accepted && isAnothers(engine, opening)) continue;
-    const file = new RolloutFile(opening, undefined);
-    // Until the file is asked: it holds no less.
-    file.written = written;
-    file.synced = syncedOf(sidecar, opening.slot);
-    if (failure !== undefined) file.fail(fromWireError(failure));
-    if (opening.isDegraded) writer.troubles.takeOver(file);
-    writer.addRollout(file);
-    if (failure !== undefined) continue;
+    if (opening.failure === undefined && written === accepted && isAnothers(engine, opening)) continue;
+    const file = adopt(engine, opening);
+    if (opening.failure !== undefined) continue;
     // Its name may be new, and not synced.
     syncs.folderChanged(dirname(opening.path));
     writer.findEnd(file);
     left += accepted - file.written;
   }
   return left;
+}
+
+/** Without a look at its file or lease: enough to salvage what is not written of it. */
+export function adopt({ sidecar, writer }: Engine, opening: Opening): RolloutFile {
+  const { failure, isDegraded, slot } = opening;
+  const file = new RolloutFile(opening, undefined);
+  // Until the file is asked: it holds no less.
+  file.written = writtenOf(sidecar, slot);
+  file.synced = syncedOf(sidecar, slot);
+  if (failure !== undefined) file.fail(fromWireError(failure));
+  if (isDegraded) writer.troubles.takeOver(file);
+  writer.addRollout(file);
+  return file;
 }
 
 /** The dead writer had let go of it already, and somebody has taken it. */
@@ -49,11 +56,11 @@ function isAnothers({ leases }: Engine, { threadId }: Opening): boolean {
 }
 
 /** The file's own end says what is written. What is torn is the dead writer's own, and still in the ring. */
-export function takeOverEnd(fs: FsOps, file: RolloutFile, descriptor: number): void {
+export function takeOverEnd(fs: FsOps, file: RolloutFile, descriptor: number, held: HeldPool): void {
   const end = findEnd(fs, descriptor, file.path);
   const written = end.nextOrdinal - file.base;
   if (written < file.written) throw neverCame(file, written, file.written);
-  file.found({ wholeBytes: makeWhole(fs, descriptor, end), isNumbered: end.isNumbered }, written);
+  file.found({ wholeBytes: makeWhole(fs, descriptor, end), isNumbered: end.isNumbered }, written, held);
 }
 
 /** Items `from` to below `to` of an opening: a hole, behind which nothing is written. */

@@ -58,11 +58,23 @@ export interface DrainThreadCommand extends SlotRef {
   /** What cannot be written now goes to a salvage file. */
   readonly abandon: boolean;
 }
-/** Counts are of items of this opening. */
+/** A copy of what was not written. Counts are of items of the opening. */
+export interface Salvage {
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+  /** Fewer than the range has where some never came, or cannot be made into a line. */
+  readonly records: number;
+}
 export interface DrainedThread {
-  /** What write() took. */
+  /** Items that write() took. */
   readonly written: number;
-  readonly salvage: { readonly path: string; readonly from: number; readonly to: number; readonly records: number } | undefined;
+  /** What was given up. */
+  readonly salvage: Salvage | undefined;
+}
+/** What was salvaged because the process ends. */
+export interface SalvageReport extends SlotRef, Salvage {
+  readonly threadId: string;
 }
 export interface ReleaseThreadCommand extends SlotRef {
   readonly threadId: string;
@@ -99,20 +111,27 @@ export interface WriterControl {
   shutdown(): Promise<Reply<undefined>>;
 }
 
+/** Two writers died of the frame; no line can be made of it, or only one that is too long. */
+export type SetAsideReason = 'writer died' | 'not transcoded' | 'line too long';
+
 /** What the writer tells without being asked. */
 export type WriterEvent =
   /** `replayed`: items that a dead writer had not written. */
   | { readonly event: 'ready'; readonly replayed: number }
   /** A permanent error: nothing more of this opening is written. */
   | ({ readonly event: 'threadFailed'; readonly error: WireError } & SlotRef)
-  /** A write failed, and is tried again: until it succeeds, what is accepted queues. */
+  /** A write or a sync failed, and is tried again: until it succeeds, what is accepted queues. */
   | ({ readonly event: 'threadDegraded'; readonly error: WireError } & SlotRef)
+  /** A frame that cannot be written was put into a file of its own; a record keeps its ordinal. */
+  | ({ readonly event: 'recordSetAside'; readonly ordinal: number; readonly reason: SetAsideReason; readonly path: string } & SlotRef)
   /** What was queued is written. */
-  | ({ readonly event: 'threadRecovered' } & SlotRef);
+  | ({ readonly event: 'threadRecovered'; readonly threadId: string } & SlotRef);
 
 /** What the writer's worker is started with. */
 export interface WriterData {
   readonly control: MessagePort;
+  /** For salvage reports: main reads them while it blocks. */
+  readonly reports: MessagePort;
   readonly sidecar: SharedArrayBuffer;
   readonly ring: { readonly memory: WebAssembly.Memory; readonly ringBytes: number; readonly overflowBytes: number };
   readonly transcoder: WebAssembly.Module;

@@ -8,7 +8,7 @@
  *            for each key: u32 where its prefix begins, from the entry's start; u32 its bytes
  *            the prefixes, `,"key":`, each beginning on 16 bytes and padded to 16 with zeros
  */
-import { assert } from '../errors.js';
+import { assert } from '../assert.js';
 import { DEFINITIONS_BYTES, DEFINITIONS_OFFSET } from '../ring/layout.js';
 
 /** Ids msgpackr shares: 0x40 to 0x5f in one byte, the rest in two. */
@@ -77,6 +77,22 @@ export class Definitions {
       offset += align(prefix.byteLength);
     }
   }
+}
+
+/** The lists of keys, by id, for whoever has a payload and no transcoder. */
+export function readDefinitions(memory: SharedArrayBuffer): string[][] {
+  const bytes = Buffer.from(memory, DEFINITIONS_OFFSET, DEFINITIONS_BYTES);
+  const lists: string[][] = [];
+  for (let entry = bytes.readUInt32LE(0); entry !== 0; entry = bytes.readUInt32LE(lists.length * 4)) {
+    const count = bytes.readUInt32LE(entry);
+    lists.push(Array.from({ length: count }, (_, index) => {
+      const key = entry + ENTRY_HEADER_BYTES + index * KEY_BYTES;
+      const start = entry + bytes.readUInt32LE(key);
+      // Without the comma before and the colon behind.
+      return JSON.parse(bytes.toString('utf8', start + 1, start + bytes.readUInt32LE(key + 4) - 1)) as string;
+    }));
+  }
+  return lists;
 }
 
 function entryBytes(prefixes: readonly Buffer[]): number {

@@ -12,7 +12,7 @@
  * The second line names the only side that stores there (the control words name theirs one by one). Pages that nobody
  * touches cost nothing; pages once touched stay resident.
  */
-import { assert } from '../errors.js';
+import { assert } from '../assert.js';
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
@@ -60,14 +60,12 @@ export const PRODUCER_GENERATION_WORD = line(4);
 export const DEAD_WORD = line(5);
 /** Stored by the writer, once: everything a dead producer left is written. */
 export const SETTLED_WORD = line(6);
-/** Stored by the writer before each transcode: position of the frame, so that a frame on which it dies is known. */
-export const MARK_POSITION_WORD = line(7);
-/** Stored by the writer: how often it has begun that frame. */
-export const MARK_COUNT_WORD = line(8);
+/** Stored by the writer before each transcode: the frame it is in, and how often it was begun. 0: none. */
+export const MARK_WORD = line(7);
 /** Stored by the writer: positions of the parking area, behind the last frame let go of and behind the last one parked. */
-export const PARKING_HEAD_WORD = line(9);
-export const PARKING_TAIL_WORD = line(10);
-const CONTROL_WORDS = line(11);
+export const PARKING_HEAD_WORD = line(8);
+export const PARKING_TAIL_WORD = line(9);
+const CONTROL_WORDS = line(10);
 assert(CONTROL_OFFSET + CONTROL_WORDS * WORD_BYTES <= PRODUCER_SCRATCH_OFFSET, 'control words fit their place');
 
 /** What must be known to find everything in a producer's memory. */
@@ -116,7 +114,11 @@ export const BUSY_SINCE_WORD = line(7);
 export const EXIT_REQUESTS_WORD = line(8);
 /** Stored by the writer: the request after which it wrote everything and released its leases. */
 export const EXIT_ANSWERS_WORD = line(9);
-const SIDECAR_CONTROL_WORDS = line(10);
+/** Bumped by main when the process ends: what cannot be written is to be salvaged. */
+export const SALVAGE_REQUESTS_WORD = line(10);
+/** Stored by the writer: the request after which everything was written or salvaged, or cannot be. */
+export const SALVAGE_ANSWERS_WORD = line(11);
+const SIDECAR_CONTROL_WORDS = line(12);
 
 /** Counters of the writer, 64 bits each, for stats(): bytes written, unsynced, files open, opened, evicted. */
 export const FIGURES = ['bytesWritten', 'bytesUnsynced', 'filesOpen', 'filesOpened', 'filesEvicted', 'itemsWritten'] as const;

@@ -83,9 +83,9 @@ export async function until(isReached: () => boolean, what: string, deadlineMs =
 
 /** The writer dies of an item of the type BREAK. */
 export const BREAKS: Patch = {
-  file: 'worker/writer.js', find: 'output.line(ring.transcoder, groups',
+  file: 'worker/writer.js', find: 'output.line(groups',
   replace: `if (Buffer.from(memory.bytes.buffer, groups.payloadOffset, groups.payloadBytes).includes('BREAK')) process.exit(1);
-            output.line(ring.transcoder, groups`,
+            output.line(groups`,
 };
 
 export function breakingWriter(): URL {
@@ -103,9 +103,9 @@ export function oneDeath(): URL {
 }
 
 /** A library whose writers all die of such an item, and whose main thread cannot take their place. */
-export function lostLibrary(): { lastwordUrl: string; writerUrl: URL } {
-  const { lastwordUrl, writerUrl } = mutantPackage(BREAKS, {
-    file: 'worker/standby.js', find: 'takeOver(engine, this.#directory, openings);', replace: "throw new Error('main cannot write');",
+export function lostLibrary(...more: Patch[]): { lastwordUrl: string; writerUrl: URL } {
+  const { lastwordUrl, writerUrl } = mutantPackage(BREAKS, ...more, {
+    file: 'worker/standby.js', find: 'takeOver(this.#engine, this.#directory, openings);', replace: "throw new Error('main cannot write');",
   });
   return { lastwordUrl, writerUrl: new URL(writerUrl) };
 }
