@@ -13,7 +13,7 @@ export const MODELS: readonly Model[] = [
   {
     file: 'doorbell',
     holds: ['M=2'],
-    holdsInFull: ['M=4', 'N=2', 'NP=3 M=2'],
+    holdsInFull: ['M=4', 'N=2'],
     mutants: {
       'a flag cleared after the bump': 'LATE_CLEAR',
       'a doorbell that notifies without a bump': 'NO_BUMP',
@@ -28,7 +28,7 @@ export const MODELS: readonly Model[] = [
   {
     file: 'ring',
     holds: ['N=2 SIZES=1 M=4', 'DEATHS=0 M=4'],
-    holdsInFull: ['M=4', 'N=2 SIZES=1 CLOSE M=2', 'DEATHS=0 M=5', 'DEATHS=2 M=3', 'N=2 SIZES=1 CLOSE M=3', 'BATCH=1 M=3', 'A=3 M=4 DEATHS=0'],
+    holdsInFull: ['M=4', 'N=2 SIZES=1 CLOSE M=2', 'DEATHS=0 M=5', 'DEATHS=2 M=3', 'N=2 SIZES=1 CLOSE M=3', 'BATCH=1 M=3'],
     mutants: {
       'a frame published before it is filled': 'PUBLISH_FIRST',
       'a head that moves before the write': 'RELEASE_FIRST N=2 SIZES=1 M=4',
@@ -62,7 +62,7 @@ export const MODELS: readonly Model[] = [
   {
     file: 'takeover',
     holds: ['M=4', 'DEATHS=2 M=3', 'POISON M=3'],
-    holdsInFull: ['DEATHS=2 M=4', 'POISON M=4 DEATHS=2', 'DEATHS=3 M=3'],
+    holdsInFull: ['POISON M=4 DEATHS=2', 'DEATHS=3 M=3'],
     mutants: {
       'a torn end that stays': 'NO_CUT M=3',
       'a write that fell short and is not cut back': 'NO_CUT_BACK M=3',
