@@ -103,8 +103,3 @@ export function fromWireError(wire: WireError): LastwordError {
   const cause = Object.assign(new Error(message), members);
   return new LastwordError(wire.code, wire.message, wire.context, { cause });
 }
-
-/** A bug of ours, never a condition of the caller. */
-export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new Error(`lastword: assertion failed: ${message}`);
-}

@@ -11,6 +11,7 @@ import { createRollout } from './create-rollout.js';
 import type { Engine } from './engine.js';
 import { resumeRollout } from './recovery/resume-rollout.js';
 import type { RolloutFile } from './rollout-file.js';
+import { letGoOfLease } from './salvager.js';
 import { deleteRollout, moveRollout, referenceOf, underReference } from './stored-rollouts.js';
 import type { Writer } from './writer.js';
 
@@ -143,7 +144,7 @@ export class Control implements WriterControl {
 
   drainThread(command: DrainThreadCommand): Promise<Reply<DrainedThread>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      const { nextPass, writer } = this.#parts;
+      const { nextPass, salvager, writer } = this.#parts;
       const file = this.#rolloutOf(command);
       // Everything accepted was published before this command was sent: an empty pass means that nothing is left, unless
       // something is to be tried again, here or in front of it.
@@ -152,19 +153,10 @@ export class Control implements WriterControl {
         if (command.abandon || writer.troubles.areNone) break;
         await writer.troubles.nextEnd();
       }
-      if (command.abandon) return this.#abandon(file);
+      if (command.abandon) return salvager.abandon(file);
       if (file.failure !== undefined) throw file.failure;
       return { written: file.written, salvage: undefined };
     });
-  }
-
-  /** What is refused once more is salvaged; nothing more is written of it then. */
-  #abandon(file: RolloutFile): DrainedThread {
-    const { writer } = this.#parts;
-    if (!writer.isWritten(file)) writer.tryNow(file);
-    const salvage = writer.isWritten(file) ? undefined : writer.salvage(file);
-    file.isAbandoned = !writer.isWritten(file);
-    return { written: file.written, salvage };
   }
 
   releaseThread(command: ReleaseThreadCommand): Promise<Reply<ReleasedThread>> {
@@ -183,12 +175,8 @@ export class Control implements WriterControl {
       if (file.failure !== undefined && !command.abandon) throw file.failure;
       writer.removeRollout(file);
       syncs.released(file);
-      try {
-        leases.release(file.threadId);
-      } catch (error) {
-        if (!command.abandon) throw error;
-        return { leaseError: toWireError(error, 'LASTWORD_WRITE_FAILED') };
-      }
+      if (command.abandon) return letGoOfLease(leases, file.threadId);
+      leases.release(file.threadId);
       return { leaseError: undefined };
     });
   }

@@ -3,7 +3,7 @@ import { fromWireError, isLastwordError, LastwordError } from '../errors.js';
 import { hasWriterExited, markWriterExited, wakeProducer } from '../ring/doorbell.js';
 import { resetWriter } from '../ring/figures.js';
 import type { ProducerMemory, SidecarMemory } from '../ring/memory.js';
-import type { Opening, Reply, WriterControl, WriterData, WriterEvent } from './protocol.js';
+import type { Opening, Reply, SalvageReport, WriterControl, WriterData, WriterEvent } from './protocol.js';
 import { StandbyPeer } from './standby-peer.js';
 import { WriterHandle } from './writer-handle.js';
 
@@ -22,7 +22,7 @@ export interface Peer {
 
 export interface LinkParts {
   readonly url: URL;
-  readonly data: Omit<WriterData, 'control' | 'predecessor'>;
+  readonly data: Omit<WriterData, 'control' | 'reports' | 'predecessor'>;
   readonly directory: string;
   readonly memory: SidecarMemory;
   readonly ring: ProducerMemory;
@@ -146,6 +146,16 @@ export class WriterLink {
     }
     this.pass();
     return this.#state !== 'running';
+  }
+
+  /** No writer can be had, and this thread cannot write either. */
+  get isLost(): boolean {
+    return this.#state === 'lost';
+  }
+
+  /** What the writer told a thread that blocks. */
+  takeReports(): SalvageReport[] {
+    return this.#worker.takeReports();
   }
 
   /** Where this thread is the writer: writes what is published. */

@@ -132,7 +132,7 @@ test('P14: what is refused leaves ring and overflow as they were', async () => {
   const used = async (patches: readonly Patch[]): Promise<number[]> => {
     const gate = join(temporaryFolder(), 'gate');
     // Without a writer that empties them meanwhile.
-    const stands: Patch = { file: 'worker/main.js', find: 'const frames = writer.pass();', replace: `const frames = (await import('node:fs')).existsSync(${JSON.stringify(gate)}) ? 0 : writer.pass();` };
+    const stands: Patch = { file: 'worker/writer-loop.js', find: 'const frames = writer.pass();', replace: `const frames = (await import('node:fs')).existsSync(${JSON.stringify(gate)}) ? 0 : writer.pass();` };
     const sidecar = await openWith([stands, ...patches]);
     const thread = await sidecar.createThread();
     writeFileSync(gate, '');
@@ -151,8 +151,9 @@ test('P14: what is refused leaves ring and overflow as they were', async () => {
   };
   const changes = await used([]);
   expect(changes.length).toBeGreaterThan(100);
-  expect(changes.filter((change) => change !== 0)).toEqual([]);
-  expect((await used([STORES_ANOTHER])).some((change) => change !== 0)).toBe(true);
+  // A pass that had begun before may still let go of something.
+  expect(changes.filter((change) => change > 0)).toEqual([]);
+  expect((await used([STORES_ANOTHER])).some((change) => change > 0)).toBe(true);
 });
 
 test('P14: metadata of any kind is refused, typed and without effect, or is the header\'s, and the thread is found and resumed', async () => {

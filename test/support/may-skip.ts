@@ -29,6 +29,10 @@ export const MAY_SKIP: readonly MaySkip[] = [
     reason: 'no real rollouts beside the project',
   },
   {
+    name: 'a disk that is really full > takes what fits, the rest is salvaged, and put back once there is room: no gap, no duplicate, no glued lines (needs the right to mount)',
+    reason: 'not run as root, or no tmpfs',
+  },
+  {
     name: 'option directory: one that an unprivileged user may not write to is refused',
     reason: 'not run as root, or the project lies where another user may not read it',
   },
