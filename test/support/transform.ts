@@ -235,7 +235,7 @@ export class SimulatedSource {
 }
 
 function functionsOf(source: ts.SourceFile): { name: string; node: ts.Node }[] {
-  return source.statements.flatMap((node) => {
+  return source.statements.flatMap((node): { name: string; node: ts.Node }[] => {
     if (ts.isFunctionDeclaration(node) && node.name !== undefined) return [{ name: node.name.text, node }];
     if (!ts.isClassDeclaration(node)) return [];
     const methods = node.members.filter((member) => ts.isMethodDeclaration(member) || ts.isConstructorDeclaration(member));
