@@ -97,12 +97,13 @@ export class Control implements WriterControl {
   }
 
   async #resume(command: ResumeThreadCommand): Promise<ResumedRollout> {
-    const { files, fs, leases } = this.#parts;
+    const { files, fs, leases, syncs } = this.#parts;
     leases.hold(command.threadId);
     try {
       const { file, descriptor, resumed } = await files.whileOpening(() => resumeRollout(fs, command));
-      // Whoever wrote it may have died before a sync: the first one covers what is there.
+      // Whoever wrote it may have died before a sync: the first one covers what is there, and its name.
       this.#add(file, descriptor, 0);
+      syncs.folderChanged(dirname(file.path));
       return resumed;
     } catch (error) {
       leases.release(command.threadId);
@@ -157,9 +158,10 @@ export class Control implements WriterControl {
       while (file.isSyncing) await syncs.settled(file);
       if (file.failure === undefined) files.close(file);
       if (file.failure !== undefined) throw file.failure;
+      // First: should it be refused, the command may be sent again, and asks for more than the first time.
+      leases.release(file.threadId);
       writer.removeRollout(file);
       syncs.released(file);
-      leases.release(file.threadId);
       return undefined;
     });
   }

@@ -27,6 +27,8 @@ export class RolloutFile {
   /** Items that wait in the parking area, in order: the next ones to be written. */
   parked: ParkedFrame[] = [];
   #wholeBytes: number;
+  /** Cutting back was refused: bytes may stand behind the last whole record. */
+  #isUncut = false;
   #failure: LastwordError | undefined;
 
   constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, { wholeBytes, isNumbered }: { wholeBytes: number; isNumbered: boolean }) {
@@ -54,10 +56,14 @@ export class RolloutFile {
     this.#failure ??= error;
   }
 
-  /** Nobody else has written to the file or cut it since we did. */
+  /** Nobody else has written to the file or cut it since we did, and it ends in its last whole record. */
   assertUntouched(fs: FsOps, descriptor: number): void {
     const size = fs.size(descriptor);
     if (size === this.#wholeBytes) return;
+    if (this.#isUncut && size > this.#wholeBytes) {
+      this.cutBack(fs, descriptor);
+      return;
+    }
     throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.#wholeBytes} were written`, { path: this.path });
   }
 
@@ -85,6 +91,8 @@ export class RolloutFile {
 
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
+    this.#isUncut = true;
     fs.truncate(descriptor, this.#wholeBytes);
+    this.#isUncut = false;
   }
 }

@@ -82,10 +82,11 @@ export class Leases {
   }
 
   release(threadId: string): void {
-    if (!this.#held.delete(threadId)) return;
+    if (!this.#held.has(threadId)) return;
     const lock = this.#lockOf(threadId);
     // One that somebody took away is not ours to remove.
     if (this.#find(lock)?.owner?.instance === this.#owner.instance) removeFile(this.#parts.fs, lock);
+    this.#held.delete(threadId);
   }
 
   /** Lets go of everything, as the last act of a sidecar. */
