@@ -1,6 +1,6 @@
 /** What the host does in the simulation: opens threads, appends, flushes, closes; and what it is told. */
 import { dirname } from 'node:path';
-import type { Reply, ResumedRollout, WriterEvent } from '../../src/control/protocol.js';
+import type { Reply, ResumedRollout, SlotRef, WriterEvent } from '../../src/control/protocol.js';
 import type { WireError } from '../../src/errors.js';
 import { rolloutPath } from '../../src/rollout/rollout-path.js';
 import type { Machine } from './machine.js';
@@ -31,6 +31,8 @@ export class Host {
   /** Every thread that may be there. */
   readonly threads = new Set<Truth>();
   readonly openings = new Map<Truth, Opening>();
+  /** Of this process, by slot and incarnation: a sync may fail when the thread is closed. */
+  readonly #opened = new Map<string, Truth>();
   process: VirtualProcess;
   /** The directory is open. */
   isReady = false;
@@ -48,6 +50,7 @@ export class Host {
   /** After the death of the last one: nothing is open. */
   restart(): void {
     this.openings.clear();
+    this.#opened.clear();
     this.process = this.#begin();
   }
 
@@ -77,7 +80,7 @@ export class Host {
         this.#notOpened(opening, 'createThread', reply.error);
         return;
       }
-      this.#opened(opening, 1);
+      this.#nowOpen(opening, 1);
     });
   }
 
@@ -88,7 +91,7 @@ export class Host {
       if (reply.ok) {
         const { base } = reply.value;
         if (base !== truth.records.length) this.#complain(truth, `resumed at ${base} where ${truth.records.length} records are`);
-        this.#opened(opening, base);
+        this.#nowOpen(opening, base);
         return;
       }
       const { code } = reply.error;
@@ -102,10 +105,11 @@ export class Host {
   #open(truth: Truth): Opening {
     const opening: Opening = { truth, ...this.process.slots.take(), base: 0, state: 'opening', isDegraded: false };
     this.openings.set(truth, opening);
+    this.#opened.set(keyOf(opening), truth);
     return opening;
   }
 
-  #opened(opening: Opening, base: number): void {
+  #nowOpen(opening: Opening, base: number): void {
     const { slots } = this.system;
     opening.base = base;
     slots.setBase(this.memory.sidecar, opening.slot, base);
@@ -211,13 +215,14 @@ export class Host {
 
   #told(event: WriterEvent): void {
     if (event.event === 'ready') return;
-    const opening = [...this.openings.values()].find(({ slot, incarnation }) => slot === event.slot && incarnation === event.incarnation);
-    if (opening === undefined) return;
     this.observe();
-    const { truth } = opening;
+    const truth = this.#opened.get(keyOf(event));
+    if (truth === undefined) return;
+    if (event.event === 'threadFailed' && event.error.code === 'LASTWORD_SYNC_FAILED') truth.refused();
+    const opening = this.openings.get(truth);
+    if (opening?.incarnation !== event.incarnation || opening.slot !== event.slot) return;
     if (event.event === 'threadFailed') {
       opening.state = 'failed';
-      if (event.error.code === 'LASTWORD_SYNC_FAILED') truth.refused();
       if (!this.machine.faults.wasFinal) this.#complain(truth, `failed for good of what may pass: ${event.error.message}`);
       return;
     }
@@ -242,6 +247,10 @@ export class Host {
   folderOf(truth: Truth): string {
     return dirname(truth.path);
   }
+}
+
+function keyOf({ slot, incarnation }: SlotRef): string {
+  return `${slot}, ${incarnation}`;
 }
 
 /** An id whose time spreads the threads over some folders. */
