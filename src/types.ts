@@ -120,6 +120,8 @@ export interface SidecarEvents {
   recovered: { threadId: ThreadId | undefined };
   /** ifMissing: 'create' fell back to a fresh thread. */
   resumeFailed: { requestedId: ThreadId; threadId: ThreadId; error: LastwordError };
+  /** The writer died and was started again; nothing accepted is lost, nothing is written twice. `replayed`: items that were accepted and not written. */
+  writerRestarted: { exitCode: number; replayed: number };
   /** After the thread has left the registry, before its close() resolves; once per thread and opening, forced ones too. */
   threadClosed: ThreadCloseReceipt;
   /** needsDrain was read as true, and half of the ring is free again. */

@@ -50,14 +50,14 @@ export class Control implements WriterControl {
   }
 
   #create(command: CreateThreadCommand): undefined {
-    const { files, fs, leases, rng, sidecar, syncs, writer } = this.#parts;
+    const { files, fs, leases, sidecar, syncs, writer } = this.#parts;
     if (writer.rolloutOf(command) !== undefined) return undefined;
     const [ring] = writer.rings;
     if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
     this.#holdNew(command.threadId);
     let created: ReturnType<typeof createRollout>;
     try {
-      created = files.whileOpening(() => createRollout(fs, rng, ring, command));
+      created = files.whileOpening(() => createRollout(fs, leases.instance, ring, command));
     } catch (error) {
       leases.release(command.threadId);
       throw error;
@@ -86,7 +86,7 @@ export class Control implements WriterControl {
     return answer('LASTWORD_WRITE_FAILED', () => { this.#parts.leases.release(referenceOf(threadId)); return undefined; });
   }
 
-  deleteRollout(rollout: StoredRollout): Promise<Reply<undefined>> {
+  deleteRollout(rollout: StoredRollout & { isAgain: boolean }): Promise<Reply<undefined>> {
     return answer('LASTWORD_WRITE_FAILED', () => deleteRollout(this.#parts, rollout));
   }
 

@@ -3,6 +3,14 @@ import type { ParkedFrame } from '../src/ring/parking.js';
 import type { FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
+/** How a rollout ends. */
+export interface FileEnd {
+  /** Where the last whole record ends. */
+  wholeBytes: number;
+  /** False where Codex began the file before it numbered records: then no line of it has an ordinal. */
+  readonly isNumbered: boolean;
+}
+
 /** One opening of a thread, and the file its records go to. Counts are of items of this opening. */
 export class RolloutFile {
   readonly threadId: string;
@@ -11,8 +19,6 @@ export class RolloutFile {
   /** Ordinal of the first item. */
   readonly base: number;
   readonly path: string;
-  /** False where Codex began the file before it numbered records: then no line of it has an ordinal. */
-  readonly isNumbered: boolean;
   /** Items that write() took, whole. */
   written = 0;
   /** Items that a data sync covered; -1 while not even the header is. */
@@ -26,24 +32,43 @@ export class RolloutFile {
   isReleased = false;
   /** Items that wait in the parking area, in order: the next ones to be written. */
   parked: ParkedFrame[] = [];
-  #wholeBytes: number;
+  /** Undefined while only a dead writer knew it. */
+  #end: FileEnd | undefined;
   /** Cutting back was refused: bytes may stand behind the last whole record. */
   #isUncut = false;
   #failure: LastwordError | undefined;
 
-  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, { wholeBytes, isNumbered }: { wholeBytes: number; isNumbered: boolean }) {
+  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, end: FileEnd | undefined) {
     this.threadId = thread.threadId;
     this.slot = thread.slot;
     this.incarnation = thread.incarnation;
     this.base = thread.base;
     this.path = thread.path;
-    this.isNumbered = isNumbered;
-    this.#wholeBytes = wholeBytes;
+    this.#end = end;
+  }
+
+  get isEndKnown(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** The file itself was asked: so many items of this opening are in it. */
+  found(end: FileEnd, written: number): void {
+    this.#end = end;
+    this.written = written;
+  }
+
+  get isNumbered(): boolean {
+    return this.#knownEnd.isNumbered;
   }
 
   /** Where the last whole record ends. */
   get wholeBytes(): number {
-    return this.#wholeBytes;
+    return this.#knownEnd.wholeBytes;
+  }
+
+  get #knownEnd(): FileEnd {
+    if (this.#end === undefined) throw new Error('the end of the file was not looked for');
+    return this.#end;
   }
 
   /** The permanent error, after which nothing more is written. */
@@ -59,12 +84,12 @@ export class RolloutFile {
   /** Nobody else has written to the file or cut it since we did, and it ends in its last whole record. */
   assertUntouched(fs: FsOps, descriptor: number): void {
     const size = fs.size(descriptor);
-    if (size === this.#wholeBytes) return;
-    if (this.#isUncut && size > this.#wholeBytes) {
+    if (size === this.wholeBytes) return;
+    if (this.#isUncut && size > this.wholeBytes) {
       this.cutBack(fs, descriptor);
       return;
     }
-    throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.#wholeBytes} were written`, { path: this.path });
+    throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.wholeBytes} were written`, { path: this.path });
   }
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */
@@ -79,7 +104,7 @@ export class RolloutFile {
 
   /** The file ends in a whole record again, `bytes` further on. */
   commit(bytes: number, nowUs: number): void {
-    this.#wholeBytes += bytes;
+    this.#knownEnd.wholeBytes += bytes;
     this.markDirty(bytes, nowUs);
   }
 
@@ -92,7 +117,7 @@ export class RolloutFile {
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
     this.#isUncut = true;
-    fs.truncate(descriptor, this.#wholeBytes);
+    fs.truncate(descriptor, this.wholeBytes);
     this.#isUncut = false;
   }
 }

@@ -6,7 +6,7 @@ import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX
 import type { SidecarMemory } from '../src/ring/memory.js';
 import { Parking, type ParkedFrame } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { moveState, seal } from '../src/ring/slots.js';
+import { moveState, publishWritten, seal } from '../src/ring/slots.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
@@ -14,6 +14,7 @@ import type { Leases } from './lease/leases.js';
 import type { RolloutFile } from './rollout-file.js';
 import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
+import { neverCame, takeOverEnd } from './takeover.js';
 import { Troubles } from './troubles.js';
 
 /** Bounds of one pass over a ring, so that commands are heard in between. */
@@ -54,8 +55,10 @@ export class Writer {
   readonly #open = new Set<RolloutFile>();
   readonly #batch = createBatch(PASS_FRAMES_MAX);
   readonly #groups = new FrameGroups(PASS_FRAMES_MAX, SLOTS_MAX);
-  readonly #ringOfParked = new Map<RolloutFile, WriterRing>();
+  /** What there is to do though nothing new came: frames are parked, or the file was a dead writer's. */
+  readonly #retries = new Map<RolloutFile, WriterRing>();
   readonly troubles: Troubles;
+  #isPassing = false;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -78,7 +81,14 @@ export class Writer {
   addRollout(file: RolloutFile): void {
     this.#rollouts[file.slot] = file;
     this.#open.add(file);
+    const [first] = this.#rings;
+    if (!file.isEndKnown && first !== undefined) this.#retries.set(file, first);
     for (const ring of this.#rings) this.#adoptParked(ring, file);
+  }
+
+  /** Asks the file of a dead writer what is written: the watermark may be older. False when that must be tried again. */
+  findEnd(file: RolloutFile): boolean {
+    return this.#try(file, () => { this.#takeOver(file, this.#parts.files.descriptorOf(file)); });
   }
 
   /** What a writer that died had parked of it, and had not written yet. */
@@ -89,7 +99,7 @@ export class Writer {
     const waiting = new Map(own.filter(({ count }) => count >= file.written).map((frame) => [frame.count, frame]));
     ring.parking.remove(own.filter((frame) => waiting.get(frame.count) !== frame));
     file.parked = [...waiting.values()].sort((one, other) => one.count - other.count);
-    if (file.parked.length > 0) this.#ringOfParked.set(file, ring);
+    if (file.parked.length > 0) this.#retries.set(file, ring);
   }
 
   /** The opening a command names; undefined when it was let go of. */
@@ -106,10 +116,17 @@ export class Writer {
 
   /** One step over every ring. Returns how many frames it took. */
   pass(): number {
-    let frames = 0;
-    for (const [file, ring] of this.#ringOfParked) if (!this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
-    for (const ring of this.#rings) frames += this.#passRing(ring);
-    return frames;
+    // Where main writes itself, a listener to what is told may append: the next pass has it.
+    if (this.#isPassing) return 0;
+    this.#isPassing = true;
+    try {
+      let frames = 0;
+      for (const [file, ring] of this.#retries) if (!this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
+      for (const ring of this.#rings) frames += this.#passRing(ring);
+      return frames;
+    } finally {
+      this.#isPassing = false;
+    }
   }
 
   #passRing(ring: WriterRing): number {
@@ -145,19 +162,26 @@ export class Writer {
     return areTaken;
   }
 
-  /** What is parked, without anything new. Returns how many items of it were written. */
+  /** Without anything new. Returns how many items were written. */
   #retry(ring: WriterRing, file: RolloutFile): number {
     const { written } = file;
     this.#write(ring, file, NO_GROUP);
     if (file.written > written) wakeProducer(ring.consumer.memory);
+    if (file.isEndKnown && file.parked.length === 0) this.#retries.delete(file);
     return file.written - written;
   }
 
   /** False when it is to be tried again. What the file has taken is taken, whatever the answer. */
   #write(ring: WriterRing, file: RolloutFile, group: number): boolean {
-    try {
+    return this.#try(file, () => {
       this.#writeFrames(ring, file, group);
       this.troubles.recovered(file);
+    });
+  }
+
+  #try(file: RolloutFile, act: () => void): boolean {
+    try {
+      act();
       return true;
     } catch (error) {
       if (this.troubles.meet(file, error)) return false;
@@ -171,7 +195,9 @@ export class Writer {
     const { files, fs, leases } = this.#parts;
     const { memory } = ring.consumer;
     leases.keep(file.threadId);
-    const output = new GroupOutput(this.#parts, memory, file, files.descriptorOf(file));
+    const descriptor = files.descriptorOf(file);
+    if (!file.isEndKnown) this.#takeOver(file, descriptor);
+    const output = new GroupOutput(this.#parts, memory, file, descriptor);
     try {
       file.assertUntouched(fs, output.descriptor);
       for (const { address, count } of file.parked) {
@@ -211,18 +237,28 @@ export class Writer {
       const parked = ring.parking.add(this.#batch.addresses[frame] ?? 0);
       if (parked === undefined) return false;
       file.parked.push(parked);
-      this.#ringOfParked.set(file, ring);
+      this.#retries.set(file, ring);
     }
     return true;
+  }
+
+  #takeOver(file: RolloutFile, descriptor: number): void {
+    const { clock, fs, sidecar } = this.#parts;
+    takeOverEnd(fs, file, descriptor);
+    // What the dead writer wrote last may be on its way still.
+    file.markDirty(0, clock.monotonicUs());
+    publishWritten(sidecar, file.slot, file.written);
+    this.#unpark(file, ({ count }) => count < file.written);
   }
 
   #unpark(file: RolloutFile, isWritten: (frame: ParkedFrame) => boolean): void {
     const [written, left] = [file.parked.filter(isWritten), file.parked.filter((frame) => !isWritten(frame))];
     if (written.length === 0) return;
-    this.#ringOfParked.get(file)?.parking.remove(written);
+    this.#retries.get(file)?.parking.remove(written);
     file.parked = left;
-    if (left.length === 0) this.#ringOfParked.delete(file);
+    if (left.length === 0 && file.isEndKnown) this.#retries.delete(file);
   }
+
   /** Nothing more of this opening is written: its appends answer LATE, its flushes reject. */
   failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown): void {
     if (file.failure !== undefined) return;
@@ -249,12 +285,7 @@ export class Writer {
   /** Nothing of it is tried again. */
   #letGo(file: RolloutFile): void {
     this.#unpark(file, () => true);
+    this.#retries.delete(file);
     this.troubles.ended(file);
   }
-}
-
-/** Items `from` to below `to` of an opening: a hole, behind which nothing is written. */
-function neverCame({ base, threadId }: RolloutFile, from: number, to: number): LastwordError {
-  const unwritten = [{ threadId, from: base + from, to: base + to - 1 }];
-  return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `ordinals ${base + from} to ${base + to - 1} never came`, { unwritten });
 }

@@ -21,6 +21,8 @@ export interface CreateThreadCommand extends SlotRef {
   readonly timestampMs: number;
   /** Of a fork: the rollout that its header refers to, which is synced first and not deleted meanwhile. */
   readonly reference?: { readonly threadId: string; readonly path: string } | undefined;
+  /** A writer that died may have done it. */
+  readonly isAgain: boolean;
 }
 /** A stored rollout that nobody has open. */
 export interface StoredRollout {
@@ -41,6 +43,15 @@ export interface ResumedRollout {
   /** What the header says, but for what is the library's own. */
   readonly meta: Readonly<Record<string, unknown>>;
 }
+/** A thread that a dead writer had open. */
+export interface Opening extends SlotRef {
+  readonly threadId: string;
+  /** Ordinal of the opening's first item. */
+  readonly base: number;
+  readonly path: string;
+  /** Its items could not be written when the writer died, and that was told. */
+  readonly isDegraded: boolean;
+}
 export interface ReleaseThreadCommand extends SlotRef {
   readonly threadId: string;
   /** Whether the file is synced before it is closed. */
@@ -60,8 +71,8 @@ export interface WriterControl {
   /** Keeps forks from referring to the thread until releaseReference(). */
   holdReference(threadId: string): Promise<Reply<undefined>>;
   releaseReference(threadId: string): Promise<Reply<undefined>>;
-  /** Removes a stored rollout, under its lease. */
-  deleteRollout(rollout: StoredRollout): Promise<Reply<undefined>>;
+  /** Removes a stored rollout, under its lease. `isAgain`: a writer that died may have done it. */
+  deleteRollout(rollout: StoredRollout & { readonly isAgain: boolean }): Promise<Reply<undefined>>;
   /** Phase 1: writes what is published, and says how many items of this opening write() took. */
   drainThread(thread: SlotRef): Promise<Reply<{ written: number }>>;
   /** Phase 2: syncs as asked, closes the file, releases the lease, lets go of the slot. */
@@ -72,7 +83,8 @@ export interface WriterControl {
 
 /** What the writer tells without being asked. */
 export type WriterEvent =
-  | { readonly event: 'ready' }
+  /** `replayed`: items that a dead writer had not written. */
+  | { readonly event: 'ready'; readonly replayed: number }
   /** A permanent error: nothing more of this opening is written. */
   | ({ readonly event: 'threadFailed'; readonly error: WireError } & SlotRef)
   /** A write failed, and is tried again: until it succeeds, what is accepted queues. */
@@ -91,6 +103,8 @@ export interface WriterData {
   readonly unsyncedBytes: number;
   /** Whom the leases name: this sidecar, whichever writer it has. */
   readonly owner: { readonly instance: string; readonly since: string };
+  /** Of a writer that comes after a dead one. */
+  readonly predecessor?: { readonly directory: string; readonly openings: readonly Opening[] } | undefined;
 }
 
 /** System calls, as stats().busy names them; the index is what the shared word holds. */

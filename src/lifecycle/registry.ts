@@ -87,7 +87,8 @@ export class Registry {
     this.#host.assertOpen();
     if (parentId !== undefined) this.#assertParent(parentId, id);
     const thread = this.#takeSlot(id, fork === undefined ? 'created' : 'forked', path, parentId);
-    const opening = this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })))
+    const opening = this.#open(thread, (place, deadlineMs) =>
+      writer.call('createThread', deadlineMs, (control, isAgain) => control.createThread({ ...command, ...place, isAgain })))
       .then(() => this.#family.head(this.#enter(thread, { path, base, recovery: undefined, parentId, meta })));
     if (parentId !== undefined) this.#family.add(parentId, thread, opening);
     return opening;

@@ -16,7 +16,9 @@ export interface Schedule {
 /** What the simulation found. */
 export class Disagreement extends Error {}
 
-type Death = 'process' | 'power';
+/** Who dies: the writer, and with it the process, and with that what the machine has in its caches. */
+const DEATHS = ['writer', 'process', 'power'] as const;
+type Death = (typeof DEATHS)[number];
 
 const THREADS_MAX = 4;
 /** Turns in which everything comes to rest, once nothing fails. */
@@ -133,7 +135,7 @@ export class History {
 
   /** The process dies now, or at a call that its writer is about to make. */
   #doom(chance: Chance): void {
-    this.#death ??= chance(2) === 0 ? 'process' : 'power';
+    this.#death ??= DEATHS[chance(DEATHS.length)] ?? 'process';
     const { writer } = this.#host.process;
     writer.callsLeft = 1 + chance(3) * chance(12);
     this.#say(`${this.#death} dies at call ${writer.callsLeft}`);
@@ -156,6 +158,10 @@ export class History {
     const machine = this.#machine;
     const death = this.#death ?? 'process';
     this.#death = undefined;
+    if (death === 'writer') {
+      this.#replaceWriter();
+      return;
+    }
     for (const truth of host.threads) if (machine.disk.file(truth.path)?.isLossy === true) truth.refused();
     if (death === 'power') machine.powerLost(this.#order);
     else machine.processDied();
@@ -163,6 +169,22 @@ export class History {
     for (const truth of host.threads) machine.complaints.push(...truth.settle(host.bytesOf(truth), death === 'power' ? 'synced' : 'written'));
     host.restart();
     if (machine.chance(2) === 0) await this.#recoverAll();
+  }
+
+  /** A successor that cannot begin dies too. */
+  #replaceWriter(): void {
+    this.#say('writer died');
+    this.#machine.clock.forget();
+    for (let tries = 0; tries < TURNS_MAX; tries += 1) {
+      if (tries > 3) this.#machine.faults.isOn = false;
+      try {
+        this.#host.replaceWriter();
+        return;
+      } catch (error) {
+        if (this.#machine.faults.injected === 0) throw error;
+        this.#machine.clock.forget();
+      }
+    }
   }
 
   /** Every thread twice, and the second time changes nothing. */
@@ -204,6 +226,7 @@ export class History {
     const host = this.#host;
     const { writer } = host.process;
     writer.callsLeft = undefined;
+    this.#death = undefined;
     await this.#calm();
     await this.#until(() => [...host.openings.values()].every(({ state }) => state !== 'opening'), 'openings to end');
     for (const opening of host.openings.values()) if (opening.state === 'open') this.#close(opening, true);
@@ -211,8 +234,8 @@ export class History {
     for (const truth of host.threads) if (!host.openings.has(truth)) this.#machine.complaints.push(...truth.settle(host.bytesOf(truth), 'written'));
     this.#check();
     this.#death = 'power';
-    writer.callsLeft = 1;
-    writer.isDying();
+    host.process.writer.callsLeft = 1;
+    host.process.writer.isDying();
     await this.#rest();
     await this.#recoverAll();
     this.#check();

@@ -1,8 +1,9 @@
 /** What the host does in the simulation: opens threads, appends, flushes, closes; and what it is told. */
 import { dirname } from 'node:path';
-import type { Reply, ResumedRollout, SlotRef, WriterEvent } from '../../src/control/protocol.js';
+import type { CreateThreadCommand, Reply, ResumedRollout, SlotRef, WriterEvent } from '../../src/control/protocol.js';
 import type { WireError } from '../../src/errors.js';
 import { rolloutPath } from '../../src/rollout/rollout-path.js';
+import type { Inode } from './inode.js';
 import type { Machine } from './machine.js';
 import { DIRECTORY, VirtualProcess, type ProcessOptions } from './process.js';
 import type { SharedMemory } from './shared-memory.js';
@@ -54,6 +55,16 @@ export class Host {
     this.process = this.#begin();
   }
 
+  /** The writer is dead: another one goes on with what is open. */
+  replaceWriter(): void {
+    const { sidecar } = this.memory;
+    for (const opening of this.openings.values()) {
+      if (this.system.slots.stateOf(sidecar, opening.slot) === 'failed') opening.state = 'failed';
+    }
+    this.process.replaceWriter([...this.openings.values()].filter(({ state }) => state !== 'opening' && state !== 'failed')
+      .map(({ truth: { threadId, path }, slot, incarnation, base, isDegraded }) => ({ threadId, path, slot, incarnation, base, isDegraded })));
+  }
+
   #begin(): VirtualProcess {
     this.isReady = false;
     return new VirtualProcess(this.system, this.machine, this.memory, this.options, (event) => { this.#told(event); });
@@ -74,8 +85,8 @@ export class Host {
     const opening = this.#open(truth);
     const header = this.process.producer.encode({ type: 'session_meta', payload: { id, history_mode: 'paginated' } });
     const { slot, incarnation } = opening;
-    const command = { slot, incarnation, threadId: id, path: truth.path, base: 1, header, timestampMs: this.machine.clock.nowMs() };
-    this.process.send((control) => control.createThread(command), (reply) => {
+    const command: Omit<CreateThreadCommand, 'isAgain'> = { slot, incarnation, threadId: id, path: truth.path, base: 1, header, timestampMs: this.machine.clock.nowMs() };
+    this.process.send((control, isAgain) => control.createThread({ ...command, isAgain }), (reply) => {
       if (!reply.ok) {
         this.#notOpened(opening, 'createThread', reply.error);
         return;
@@ -150,7 +161,7 @@ export class Host {
   }
 
   /** Items of some shapes, so that definitions come as the history goes. */
-  #item(item: number, bytes: number): { type: string; payload: { item: number } } {
+  #item(item: number, bytes: number): { type: string; payload: { item: number; text: string } } {
     const more = item % 7 === 0 ? { [`key ${item % 21}`]: item / 2 } : {};
     return { type: 'response_item', payload: { item, text: '\u00e4'.repeat(bytes % 3) + 'x'.repeat(bytes), ...more } };
   }
@@ -198,6 +209,9 @@ export class Host {
 
   /** What the shared words say now, to whoever asks. */
   observe(): void {
+    const { disk, unheard } = this.machine;
+    if (unheard.size > 0) for (const truth of this.threads) if (unheard.has(disk.file(truth.path) as Inode)) truth.refused();
+    unheard.clear();
     const { slots } = this.system;
     const { sidecar } = this.memory;
     for (const { truth, slot, base, state } of this.openings.values()) {

@@ -2,7 +2,7 @@
 import type { Chance } from './chance.js';
 
 const SECTOR_BYTES = 512;
-const EMPTY = Buffer.alloc(0);
+const EMPTY: Buffer = Buffer.alloc(0);
 
 type Change = { readonly kind: 'write'; readonly offset: number; readonly bytes: Buffer } | { readonly kind: 'cut'; readonly length: number };
 
@@ -13,7 +13,7 @@ const FATES = ['lost', 'whole', 'prefix', 'zeros'] as const;
 export type CrashOrder = 'ordered' | 'any';
 
 export class Inode {
-  #room = Buffer.alloc(1024);
+  #room: Buffer = Buffer.alloc(1024);
   #size = 0;
   #durable = EMPTY;
   /** In order, the first not durable one first. */

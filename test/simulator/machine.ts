@@ -3,7 +3,7 @@ import { randomFrom } from '../support/random.js';
 import type { Chance } from './chance.js';
 import { VirtualClock } from './clock.js';
 import { Faults, systemError } from './faults.js';
-import type { CrashOrder } from './inode.js';
+import type { CrashOrder, Inode } from './inode.js';
 import { type Description, Folder, VirtualDisk } from './virtual-disk.js';
 
 /** A sync that has begun. */
@@ -11,8 +11,8 @@ export interface PendingSync {
   readonly target: Description | Folder;
   /** Changes that it makes durable. */
   readonly made: number;
-  /** Settles what the writer waits for; does nothing where that is dead. */
-  readonly settle: (error?: Error) => void;
+  /** Settles what the writer waits for. False where that is dead. */
+  readonly settle: (error?: Error) => boolean;
 }
 
 /** Whoever makes a call dies there. */
@@ -29,6 +29,8 @@ export class Machine {
   chance: Chance;
   /** Where a history is told. */
   say: (what: string) => void = () => undefined;
+  /** Files of which a sync failed, and only a dead writer was told. */
+  readonly unheard = new Set<Inode>();
   boots = 0;
   pid = 100;
   draws = 0;
@@ -58,7 +60,8 @@ export class Machine {
       this.say(`sync of a file ${isRefused ? 'is refused' : `, ${made} changes`}`);
       if (isRefused) inode.refuse(this.chance);
       else inode.settle(made);
-      sync.settle(this.#toldTo(target));
+      const error = this.#toldTo(target);
+      if (!sync.settle(error) && error !== undefined) this.unheard.add(inode);
       return;
     }
     const error = this.faults.find('sync folder', this.chance);
@@ -78,7 +81,7 @@ export class Machine {
 
   /** At once, for syncFileNow(). */
   syncNow(description: Description): void {
-    this.begin({ target: description, made: description.inode.changesMade, settle: (error) => { if (error !== undefined) throw error; } });
+    this.begin({ target: description, made: description.inode.changesMade, settle: (error) => { if (error !== undefined) throw error; return true; } });
     this.endSync(this.syncs.length - 1);
   }
 

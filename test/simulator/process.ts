@@ -1,5 +1,5 @@
 /** A process of the simulation: a producer, the memory it shares with its writer, and the writer itself, on one thread. */
-import type { Reply, WriterControl, WriterEvent } from '../../src/control/protocol.js';
+import type { Opening, Reply, WriterControl, WriterEvent } from '../../src/control/protocol.js';
 import type { ItemProducer } from '../../src/producer/item-producer.js';
 import type { SlotTable } from '../../src/slot-table.js';
 import type { Engine, EngineData } from '../../worker/engine.js';
@@ -83,16 +83,24 @@ class LivingWriter implements Caller {
   }
 }
 
+/** To the writer, and again to its successor. */
+type Command = (control: WriterControl, isAgain: boolean) => Promise<Reply<unknown>>;
+
 export class VirtualProcess {
   readonly memory: SharedMemory;
   readonly producer: ItemProducer;
   readonly slots: SlotTable;
   readonly processes;
   writer: LivingWriter;
+  readonly #system: System;
+  readonly #newWriter: () => LivingWriter;
+  /** Commands that nobody has answered. */
+  readonly #inFlight = new Map<Command, (reply: Reply<unknown>) => void>();
 
   constructor(system: System, machine: Machine, memory: SharedMemory, options: ProcessOptions, tell: (event: WriterEvent) => void) {
     memory.clear();
     this.memory = memory;
+    this.#system = system;
     const { ring, sidecar, wasm } = memory;
     const encoder = new system.encode.Encoder({ itemBytesMax: OVERFLOW_BYTES, memory: ring.buffer });
     this.producer = new system.itemProducer.ItemProducer(ring, sidecar, encoder, {
@@ -105,12 +113,32 @@ export class VirtualProcess {
       sidecar: sidecar.buffer, ring: { memory: wasm, ringBytes: ring.layout.ringBytes, overflowBytes: OVERFLOW_BYTES }, transcoder: system.transcoder, ...options,
       owner: { instance: (machine.draws++).toString(16).padStart(16, '0'), since: '' },
     };
-    this.writer = new LivingWriter(this, system, machine, data, tell);
+    this.#newWriter = () => new LivingWriter(this, system, machine, data, tell);
+    this.writer = this.#newWriter();
   }
 
   /** Sends a command; the answer comes when the schedule has brought about what it waits for, or never. */
-  send<T>(command: (control: WriterControl) => Promise<Reply<T>>, answered: (reply: Reply<T>) => void): void {
+  send<T>(command: (control: WriterControl, isAgain: boolean) => Promise<Reply<T>>, answered: (reply: Reply<T>) => void): void {
+    this.#inFlight.set(command, answered as (reply: Reply<unknown>) => void);
+    this.#send(command, false);
+  }
+
+  #send(command: Command, isAgain: boolean): void {
     const { writer } = this;
-    void command(writer.control).then((reply) => { if (!writer.isDead) answered(reply); });
+    void command(writer.control, isAgain).then((reply) => {
+      const answered = this.#inFlight.get(command);
+      if (writer.isDead || answered === undefined) return;
+      this.#inFlight.delete(command);
+      answered(reply);
+    });
+  }
+
+  /** The writer is dead: another one takes over, as long as it lives. */
+  replaceWriter(openings: readonly Opening[]): void {
+    this.#system.figures.resetWriter(this.memory.sidecar);
+    this.writer = this.#newWriter();
+    const { writer } = this;
+    this.#system.takeover.takeOver(writer.engine, DIRECTORY, openings);
+    for (const command of [...this.#inFlight.keys()]) this.#send(command, true);
   }
 }

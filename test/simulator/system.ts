@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 const MODULES = {
   engine: 'worker/engine.js', control: 'worker/control.js', itemProducer: 'src/producer/item-producer.js', encode: 'src/producer/encode.js',
   doorbell: 'src/ring/doorbell.js', figures: 'src/ring/figures.js', memory: 'src/ring/memory.js', slots: 'src/ring/slots.js', slotTable: 'src/slot-table.js',
+  takeover: 'worker/takeover.js',
 } as const;
 
 interface Modules {
@@ -16,6 +17,7 @@ interface Modules {
   memory: typeof import('../../src/ring/memory.js');
   slots: typeof import('../../src/ring/slots.js');
   slotTable: typeof import('../../src/slot-table.js');
+  takeover: typeof import('../../worker/takeover.js');
 }
 
 export interface System extends Modules {

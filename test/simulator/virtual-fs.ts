@@ -206,10 +206,11 @@ export class VirtualFs implements FsOps {
   #begin(what: () => { target: Description | Folder; made: number }): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#caller.isDead || this.#caller.isDying()) throw new Death();
-      const settle = (error?: Error): void => {
-        if (this.#caller.isDead || this.#caller.isDying()) return;
+      const settle = (error?: Error): boolean => {
+        if (this.#caller.isDead || this.#caller.isDying()) return false;
         if (error === undefined) resolve();
         else reject(error);
+        return true;
       };
       this.#machine.begin({ ...what(), settle });
       if (this.#caller.isDying()) throw new Death();

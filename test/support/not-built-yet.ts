@@ -5,10 +5,8 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     names: ['CloseOptions.abandon'],
   },
   {
-    reason: 'What a disk in trouble and a dead writer do to a host that goes on.',
-    names: [
-      'SidecarEvents.writerRestarted', 'importSalvage',
-    ],
+    reason: 'What was left behind, put back.',
+    names: ['importSalvage'],
   },
   {
     reason: 'Producers in other JavaScript threads.',
