@@ -182,11 +182,11 @@ export class Host {
     const accepted = slots.seal(sidecar, slot);
     this.process.send((control) => control.drainThread({ slot, incarnation }), (drained) => {
       if (!drained.ok || drained.value.written !== accepted) {
-        if (opening.state !== 'failed') this.#complain(truth, `drained ${drained.ok ? drained.value.written : drained.error.message} of ${accepted}`);
+        if (!isFailed(opening)) this.#complain(truth, `drained ${drained.ok ? drained.value.written : drained.error.message} of ${accepted}`);
         return;
       }
       truth.written = truth.records.length;
-      this.release(opening, sync);
+      if (!isFailed(opening)) this.release(opening, sync);
     });
   }
 
@@ -195,7 +195,7 @@ export class Host {
     opening.state = 'closing';
     this.process.send((control) => control.releaseThread({ slot, incarnation, threadId: truth.threadId, sync }), (released) => {
       if (!released.ok) {
-        if (opening.state === 'failed') return;
+        if (isFailed(opening)) return;
         opening.state = 'unreleased';
         this.#refused('releaseThread', released.error);
         return;
@@ -229,6 +229,7 @@ export class Host {
 
   #told(event: WriterEvent): void {
     if (event.event === 'ready') return;
+    this.machine.say(`told ${event.event}`);
     this.observe();
     const truth = this.#opened.get(keyOf(event));
     if (truth === undefined) return;
@@ -261,6 +262,11 @@ export class Host {
   folderOf(truth: Truth): string {
     return dirname(truth.path);
   }
+}
+
+/** Told meanwhile. */
+function isFailed({ state }: Opening): boolean {
+  return state === 'failed';
 }
 
 function keyOf({ slot, incarnation }: SlotRef): string {

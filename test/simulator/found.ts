@@ -1,0 +1,9 @@
+/** Schedules that found something once, by what went wrong. They are run always. */
+import type { Schedule } from './history.js';
+
+export const FOUND: [string, Schedule][] = [
+  ['a resumed rollout of a dead process is synced, and its name is not', { seed: 779807028, steps: [0, 1214624585, 1310322908, 814869063, 552613571] }],
+  ['a write and the cut behind it are refused', { seed: 1405800163, steps: [0, 712102702, 1187674610, 0, 497689398, 0] }],
+  ['a lease cannot be removed, and the close is asked for again', { seed: 322100204, steps: [0, 1778359688, 1419421694, 641824277, 1622732745, 0] }],
+  ['two writers die while they make the first lease', { seed: 0, steps: [0, 224842614, 780194990, 1353494754, 0] }],
+];
