@@ -2,7 +2,7 @@ import type { EngineData } from '../worker/engine.js';
 import { Standby } from '../worker/standby.js';
 import type { Opening } from './control/protocol.js';
 import { WriterLink } from './control/writer-link.js';
-import { isLastwordError, LastwordError } from './errors.js';
+import { isLastwordError, LastwordError, toWireError } from './errors.js';
 import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
 import { leftUntil } from './lifecycle/deadline.js';
 import { LateNotices } from './lifecycle/late-notices.js';
@@ -97,8 +97,9 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
 
   /** What a writer would take over. */
   get #openings(): Opening[] {
-    return this.registry.threads.filter(({ state }) => state !== 'failed').map(({ id: threadId, slot, incarnation, base, path, trouble }) =>
-      ({ threadId, slot, incarnation, base, path, isDegraded: trouble !== undefined }));
+    return this.registry.threads.map(({ id: threadId, slot, incarnation, base, path, trouble, failure }) => ({
+      threadId, slot, incarnation, base, path, isDegraded: trouble !== undefined, failure: failure && toWireError(failure, failure.code),
+    }));
   }
 
   /** Until it is closed. */

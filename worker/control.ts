@@ -1,11 +1,12 @@
 import { dirname } from 'node:path';
 import { expose, type Endpoint } from 'comlink';
-import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode, type WireError } from '../src/errors.js';
 import type {
-  CreateThreadCommand, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, StoredRollout, WriterControl,
+  CreateThreadCommand, DrainedThread, DrainThreadCommand, ReleasedThread, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, StoredRollout,
+  WriterControl,
 } from '../src/control/protocol.js';
 import { addFigure } from '../src/ring/figures.js';
-import { acceptedIn, sealWordOf, wantedSyncedOf } from '../src/ring/slots.js';
+import { wantedSyncedOf } from '../src/ring/slots.js';
 import { createRollout } from './create-rollout.js';
 import type { Engine } from './engine.js';
 import { resumeRollout } from './recovery/resume-rollout.js';
@@ -129,40 +130,55 @@ export class Control implements WriterControl {
     }
   }
 
-  drainThread(thread: SlotRef): Promise<Reply<{ written: number }>> {
+  drainThread(command: DrainThreadCommand): Promise<Reply<DrainedThread>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      const { nextPass, sidecar, writer } = this.#parts;
-      const file = this.#rolloutOf(thread);
-      const isWritten = (): boolean => file.written >= acceptedIn(sealWordOf(sidecar, thread.slot));
+      const { nextPass, writer } = this.#parts;
+      const file = this.#rolloutOf(command);
       // Everything accepted was published before this command was sent: an empty pass means that nothing is left, unless
       // something is to be tried again, here or in front of it.
-      while (file.failure === undefined && !isWritten()) {
+      while (file.takesRecords && !writer.isWritten(file)) {
         if (await nextPass() > 0) continue;
-        if (writer.troubles.areNone) break;
+        if (command.abandon || writer.troubles.areNone) break;
         await writer.troubles.nextEnd();
       }
+      if (command.abandon) return this.#abandon(file);
       if (file.failure !== undefined) throw file.failure;
-      return { written: file.written };
+      return { written: file.written, salvage: undefined };
     });
   }
 
-  releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>> {
+  /** What is refused once more is salvaged; nothing more is written of it then. */
+  #abandon(file: RolloutFile): DrainedThread {
+    const { writer } = this.#parts;
+    if (!writer.isWritten(file)) writer.tryNow(file);
+    const salvage = writer.isWritten(file) ? undefined : writer.salvage(file);
+    file.isAbandoned = !writer.isWritten(file);
+    return { written: file.written, salvage };
+  }
+
+  releaseThread(command: ReleaseThreadCommand): Promise<Reply<ReleasedThread>> {
     return answer('LASTWORD_SYNC_FAILED', async () => {
       const { files, leases, sidecar, syncs, writer } = this.#parts;
       // An opening that main gave up on may still be under way.
       await this.#opening.get(command.slot);
       const file = writer.rolloutOf(command);
-      if (file === undefined) return undefined;
+      if (file === undefined) return { leaseError: undefined };
       // A flush that still waits for the sync gets it.
       if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file);
       while (file.isSyncing) await syncs.settled(file);
-      if (file.failure === undefined) files.close(file);
-      if (file.failure !== undefined) throw file.failure;
-      // First: should it be refused, the command may be sent again, and asks for more than the first time.
-      leases.release(file.threadId);
+      if (file.failure === undefined || command.abandon) files.close(file);
+      if (file.failure !== undefined && !command.abandon) throw file.failure;
+      let leaseError: WireError | undefined;
+      // Before the file is let go of: should it be refused, the command may be sent again, and asks for more than the first time.
+      try {
+        leases.release(file.threadId);
+      } catch (error) {
+        if (!command.abandon) throw error;
+        leaseError = toWireError(error, 'LASTWORD_WRITE_FAILED');
+      }
       writer.removeRollout(file);
       syncs.released(file);
-      return undefined;
+      return { leaseError };
     });
   }
 

@@ -1,5 +1,6 @@
 import { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
+import type { Salvage } from './salvage-frames.js';
 import type { FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
@@ -32,6 +33,10 @@ export class RolloutFile {
   isReleased = false;
   /** Items that wait in the parking area, in order: the next ones to be written. */
   parked: ParkedFrame[] = [];
+  /** A copy of what could not be written. */
+  salvage: Salvage | undefined;
+  /** Its close gave up on what is not written. */
+  isAbandoned = false;
   /** Undefined while only a dead writer knew it. */
   #end: FileEnd | undefined;
   /** Cutting back was refused: bytes may stand behind the last whole record. */
@@ -58,7 +63,8 @@ export class RolloutFile {
   }
 
   get isNumbered(): boolean {
-    return this.#knownEnd.isNumbered;
+    // Of one whose end was never found only what is salvaged is asked for: as most are.
+    return this.#end?.isNumbered ?? true;
   }
 
   /** Where the last whole record ends. */
@@ -69,6 +75,16 @@ export class RolloutFile {
   get #knownEnd(): FileEnd {
     if (this.#end === undefined) throw new Error('the end of the file was not looked for');
     return this.#end;
+  }
+
+  /** Nothing has ended the writing of it for good. */
+  get takesRecords(): boolean {
+    return this.#failure === undefined && !this.isAbandoned;
+  }
+
+  /** Count of the next item that is neither written nor parked. */
+  get nextCount(): number {
+    return (this.parked.at(-1)?.count ?? this.written - 1) + 1;
   }
 
   /** The permanent error, after which nothing more is written. */

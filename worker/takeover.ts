@@ -1,7 +1,7 @@
 /** What a writer does first that comes after a dead one: the same memory, and files whose end the dead one knew alone. */
 import { dirname } from 'node:path';
 import type { Opening } from '../src/control/protocol.js';
-import { isLastwordError, LastwordError } from '../src/errors.js';
+import { fromWireError, isLastwordError, LastwordError } from '../src/errors.js';
 import { acceptedIn, sealWordOf, syncedOf, writtenOf } from '../src/ring/slots.js';
 import type { Engine } from './engine.js';
 import { findEnd } from './recovery/find-end.js';
@@ -17,15 +17,18 @@ export function takeOver(engine: Engine, directory: string, openings: readonly O
   leases.takeOver(new Set(openings.map(({ threadId }) => threadId)));
   let left = 0;
   for (const opening of openings) {
+    const { failure } = opening;
     const accepted = acceptedIn(sealWordOf(sidecar, opening.slot));
     const written = writtenOf(sidecar, opening.slot);
-    if (written === accepted && isAnothers(engine, opening)) continue;
+    if (failure === undefined && written === accepted && isAnothers(engine, opening)) continue;
     const file = new RolloutFile(opening, undefined);
     // Until the file is asked: it holds no less.
     file.written = written;
     file.synced = syncedOf(sidecar, opening.slot);
+    if (failure !== undefined) file.fail(fromWireError(failure));
     if (opening.isDegraded) writer.troubles.takeOver(file);
     writer.addRollout(file);
+    if (failure !== undefined) continue;
     // Its name may be new, and not synced.
     syncs.folderChanged(dirname(opening.path));
     writer.findEnd(file);

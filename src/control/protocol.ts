@@ -51,11 +51,29 @@ export interface Opening extends SlotRef {
   readonly path: string;
   /** Its items could not be written when the writer died, and that was told. */
   readonly isDegraded: boolean;
+  /** Nothing more is written of it, but it may be salvaged. */
+  readonly failure: WireError | undefined;
+}
+export interface DrainThreadCommand extends SlotRef {
+  /** What cannot be written now goes to a salvage file. */
+  readonly abandon: boolean;
+}
+/** Counts are of items of this opening. */
+export interface DrainedThread {
+  /** What write() took. */
+  readonly written: number;
+  readonly salvage: { readonly path: string; readonly from: number; readonly to: number; readonly records: number } | undefined;
 }
 export interface ReleaseThreadCommand extends SlotRef {
   readonly threadId: string;
   /** Whether the file is synced before it is closed. */
   readonly sync: boolean;
+  /** Whether it is let go of whatever its disk says. */
+  readonly abandon: boolean;
+}
+export interface ReleasedThread {
+  /** Why the lease is still there. */
+  readonly leaseError: WireError | undefined;
 }
 
 /** Everything main may ask of the writer. Every command may be sent again: it then finds its work done. */
@@ -74,9 +92,9 @@ export interface WriterControl {
   /** Removes a stored rollout, under its lease. `isAgain`: a writer that died may have done it. */
   deleteRollout(rollout: StoredRollout & { readonly isAgain: boolean }): Promise<Reply<undefined>>;
   /** Phase 1: writes what is published, and says how many items of this opening write() took. */
-  drainThread(thread: SlotRef): Promise<Reply<{ written: number }>>;
+  drainThread(command: DrainThreadCommand): Promise<Reply<DrainedThread>>;
   /** Phase 2: syncs as asked, closes the file, releases the lease, lets go of the slot. */
-  releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>>;
+  releaseThread(command: ReleaseThreadCommand): Promise<Reply<ReleasedThread>>;
   /** Ends the writer: no frame is taken after it. */
   shutdown(): Promise<Reply<undefined>>;
 }
@@ -101,6 +119,8 @@ export interface WriterData {
   readonly openFilesMax: number;
   readonly syncIntervalMs: number;
   readonly unsyncedBytes: number;
+  /** os.tmpdir() of the host: the writer has no environment of its own. */
+  readonly temporaryFolder: string;
   /** Whom the leases name: this sidecar, whichever writer it has. */
   readonly owner: { readonly instance: string; readonly since: string };
   /** Of a writer that comes after a dead one. */
@@ -108,5 +128,5 @@ export interface WriterData {
 }
 
 /** System calls, as stats().busy names them; the index is what the shared word holds. */
-export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync'] as const;
+export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync', 'fsync'] as const;
 export type Call = (typeof CALLS)[number];

@@ -241,7 +241,7 @@ export class Registry {
   async #undo(thread: RolloutThread): Promise<void> {
     const { slot, incarnation, id: threadId } = thread;
     const { log, options, writer } = this.#host;
-    const release = { slot, incarnation, threadId, sync: false };
+    const release = { slot, incarnation, threadId, sync: false, abandon: false };
     await writer.call('releaseThread', options.closeTimeoutMs, (control) => control.releaseThread(release)).then(
       () => { this.remove(thread); },
       () => { log.debug({ threadId }, 'a slot stays taken: its opening was not undone'); },

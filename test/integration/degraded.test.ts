@@ -198,7 +198,7 @@ describe('a writer that dies while a thread of it cannot be written', () => {
 
   test('the control: one that does not look at what is parked loses it', async () => {
     const disk = new RiggedDisk('ENOSPC', { word: 'BAD', more: [BREAKS] });
-    const { lastwordUrl } = mutantPackage({ file: 'worker/writer.js', find: 'if (own.length === 0)', replace: 'if (own.length >= 0)' });
+    const { lastwordUrl } = mutantPackage({ file: 'worker/retries.js', find: 'if (own.length === 0)', replace: 'if (own.length >= 0)' });
     expect(await itemsOf(endsAfterDeath(disk, lastwordUrl))).toEqual([]);
   });
 });
@@ -207,7 +207,7 @@ describe('the control: the same test finds', () => {
   test.each([
     ['a writer that does not cut back', { file: 'worker/rollout-file.js', find: 'fs.truncate(descriptor, this.wholeBytes);', replace: '' }],
     ['a writer that lets go of what it could not park', { file: 'worker/writer.js', find: 'if (!ring.isStalled)', replace: 'if (true)' }],
-    ['a writer that forgets what it parked', { file: 'worker/writer.js', find: 'file.parked.push(parked);', replace: '' }],
+    ['a writer that forgets what it parked', { file: 'worker/retries.js', find: 'file.parked.push(parked);', replace: '' }],
     ['a writer that writes twice what it had written before the error', { file: 'worker/writer.js', find: 'file.written + output.items;', replace: 'groups.frameCount;' }],
   ])('%s', async (_what, patch) => {
     // What is in ring and parking area when the disk is full is the machine's to decide.

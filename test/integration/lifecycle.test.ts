@@ -121,6 +121,11 @@ const THREAD_METHODS: Record<string, (state: Case) => Promise<string> | string> 
     if (again === closing) return 'the same promise';
     return outcome(again, () => 'receipt');
   },
+  'close with abandon': ({ thread, closing }) => {
+    const again = thread.close({ abandon: true });
+    if (again === closing) return 'the same promise';
+    return outcome(again, () => 'receipt');
+  },
   'dispose': async ({ thread, end, closing }) => {
     const wasClosed = thread.state === 'closed';
     const disposing = outcome(thread[Symbol.asyncDispose](), () => (wasClosed ? 'nothing' : disposed(thread)));

@@ -182,6 +182,19 @@ const ROWS: Readonly<Record<string, Row>> = {
       return [{ code: 'LASTWORD_WRITER_EXITED', unwritten: [{ threadId: thread.id, from: 2, to: 2 }] }];
     },
   },
+  'close gave up on items, abandon': {
+    says: async ({ thread }) => {
+      await thread.flush();
+      truncateSync(thread.path, 3);
+      thread.append(ITEM);
+      await rejection(thread.flush());
+      const { salvage } = await thread.close({ abandon: true });
+      const unwritten = [{ threadId: thread.id, from: 2, to: 2 }];
+      return [
+        { threadId: thread.id, code: 'LASTWORD_WRITE_FAILED', errno: undefined, unwritten }, { threadId: thread.id, unwritten, salvage, records: 1 },
+      ];
+    },
+  },
   'close could not finish': {
     options: () => ({ writerUrl: slowWriter() }),
     says: async ({ thread }) => {
@@ -254,7 +267,7 @@ describe('the control: the same check hears', () => {
       file: 'src/sidecar.js', find: 'this.log.debug({ threadId: thread.id, items', replace: 'this.log.warn({ threadId: thread.id, items',
     }, 'said at warn'],
     ['a failure that is not told', 'close could not finish', {
-      file: 'src/lifecycle/thread-close.js', find: "if (this.#thread.state !== 'failed')", replace: 'if (this.#thread === undefined)',
+      file: 'src/lifecycle/thread-close.js', find: "if (this.#thread.state !== 'failed' || plan.abandon)", replace: 'if (this.#thread === undefined)',
     }, 'said [], not'],
     ['a warning without its thread', 'close forced past work still held', {
       file: 'src/lifecycle/thread-close.js', find: 'log.warn({ threadId, heldBy,', replace: 'log.warn({ heldBy,',

@@ -1,12 +1,13 @@
 /** P10: a writer that dies is replaced by another one over the same memory: what is accepted is written, once. */
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, truncateSync } from 'node:fs';
 import type { Sidecar, SidecarOptions, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
 import { mutantPackage, mutantWriter, type Patch } from '../support/mutants.js';
 import { openRecorded } from '../support/ledger.js';
 import { RiggedDisk } from '../support/rigged-disk.js';
-import { breakingWriter, BREAKS_ONCE, IS_FIRST_WRITER, itemsOf, linesOf, numbered, oneDeath, openTestSidecar, temporaryFolder, upTo } from '../support/sidecars.js';
+import { ordinalsIn } from '../support/salvage.js';
+import { breakingWriter, BREAKS_ONCE, IS_FIRST_WRITER, itemsOf, linesOf, numbered, oneDeath, openTestSidecar, rejection, temporaryFolder, upTo } from '../support/sidecars.js';
 
 const BREAK = { type: 'BREAK', payload: 'x' };
 
@@ -66,7 +67,7 @@ describe('P10: a writer that dies', () => {
     for (const item of items) for (const thread of threads) thread.append(item);
     await sidecar.flush();
     expect(sidecar.stats().writerRestarts).toBe(1);
-    for (const thread of threads) expect((await itemsOf(thread.path)).filter(({ type }) => type !== 'BREAK')).toEqual(items);
+    for (const thread of threads) expect(await itemsOf(thread.path)).toEqual(thread === threads[0] ? [BREAK, ...items] : items);
     await sidecar.close();
   });
 
@@ -95,7 +96,7 @@ describe('P10: a writer that dies', () => {
     ['forkThread(), the file in its place', { file: 'worker/create-rollout.js', find: 'fs.link(temporary, path);' }, async (sidecar, thread) => {
       await sidecar.forkThread(thread.id);
     }],
-    ['close(), everything written', { file: 'worker/control.js', find: 'const file = this.#rolloutOf(thread);' }, async (_sidecar, thread) => {
+    ['close(), everything written', { file: 'worker/control.js', find: 'const file = this.#rolloutOf(command);' }, async (_sidecar, thread) => {
       await thread.close();
     }],
     ['close(), the file closed', { file: 'worker/control.js', find: 'writer.removeRollout(file);' }, async (_sidecar, thread) => {
@@ -165,6 +166,22 @@ describe('P10: a writer that dies', () => {
     expect(told.filter((event) => event !== 'writerRestarted')).toEqual(['degraded', 'recovered']);
     expect(await itemsOf(sick.path)).toEqual(items);
   });
+});
+
+test('P10: a writer that dies beside a thread that failed: what that thread had queued can still be salvaged', async () => {
+  const sidecar = await openTestSidecar({ writerUrl: oneDeath() });
+  const [failed, well] = await someThreads(sidecar, 2) as [Thread, Thread];
+  failed.append(numbered(0));
+  await failed.flush();
+  truncateSync(failed.path, 3);
+  failed.appendAll([numbered(1), numbered(2)]);
+  expect(await rejection(failed.flush())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED' });
+  const restarted = once(sidecar, 'writerRestarted');
+  well.append(BREAK);
+  await restarted;
+  const { salvage = '' } = await failed.close({ abandon: true });
+  expect(ordinalsIn(salvage)).toEqual([2, 3]);
+  expect((await well.close()).items).toBe(1);
 });
 
 describe('P10: writers that die one after the other', () => {

@@ -102,8 +102,10 @@ export class History {
     } else if (kind < 83) {
       this.#openOne(chance);
     } else if (kind < 87) {
+      const failed = openings.find(({ state }) => state === 'failed');
       const unreleased = openings.find(({ state }) => state === 'unreleased');
-      if (unreleased !== undefined) host.release(unreleased, chance(2) === 0);
+      if (unreleased !== undefined) host.release(unreleased, { sync: chance(2) === 0, abandon: false });
+      else if (failed !== undefined) this.#abandon(failed);
       else if (one !== undefined) this.#close(one, chance(2) === 0);
     } else if (kind < 92) {
       machine.faults.isOn = !machine.faults.isOn;
@@ -131,6 +133,11 @@ export class History {
   #close(opening: Opening, sync: boolean): void {
     this.#say(`close ${nameOf(opening.truth)}${sync ? ', synced' : ''}`);
     this.#host.close(opening, sync);
+  }
+
+  #abandon(opening: Opening): void {
+    this.#say(`abandon ${nameOf(opening.truth)}`);
+    this.#host.abandon(opening);
   }
 
   /** The process dies now, or at a call that its writer is about to make. */
@@ -231,7 +238,9 @@ export class History {
     await this.#until(() => [...host.openings.values()].every(({ state }) => state !== 'opening'), 'openings to end');
     for (const opening of host.openings.values()) if (opening.state === 'open') this.#close(opening, true);
     await this.#until(() => [...host.openings.values()].every(({ state }) => state === 'failed'), 'closes to end');
-    for (const truth of host.threads) if (!host.openings.has(truth)) this.#machine.complaints.push(...truth.settle(host.bytesOf(truth), 'written'));
+    for (const opening of host.openings.values()) this.#abandon(opening);
+    await this.#until(() => host.openings.size === 0, 'failed threads to be given up');
+    for (const truth of host.threads) this.#machine.complaints.push(...truth.settle(host.bytesOf(truth), 'written'));
     this.#check();
     this.#death = 'power';
     host.process.writer.callsLeft = 1;
@@ -257,7 +266,7 @@ export class History {
     for (let turn = 0; turn < TURNS_MAX; turn += 1) {
       await this.#rest();
       if (isReached()) return;
-      for (const opening of this.#host.openings.values()) if (opening.state === 'unreleased') this.#host.release(opening, false);
+      for (const opening of this.#host.openings.values()) if (opening.state === 'unreleased') this.#host.release(opening, { sync: false, abandon: false });
       this.#host.process.writer.turn();
       while (machine.syncs.length > 0) {
         machine.endSync(0);

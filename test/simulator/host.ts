@@ -20,8 +20,9 @@ export interface Opening {
   readonly incarnation: number;
   base: number;
   /** Unreleased: drained, and phase 2 was refused, so that it may be asked for again. */
-  state: 'opening' | 'open' | 'closing' | 'unreleased' | 'failed';
+  state: 'opening' | 'open' | 'closing' | 'unreleased' | 'failed' | 'abandoned';
   isDegraded: boolean;
+  failure: WireError | undefined;
 }
 
 export class Host {
@@ -57,12 +58,8 @@ export class Host {
 
   /** The writer is dead: another one goes on with what is open. */
   replaceWriter(): void {
-    const { sidecar } = this.memory;
-    for (const opening of this.openings.values()) {
-      if (this.system.slots.stateOf(sidecar, opening.slot) === 'failed') opening.state = 'failed';
-    }
-    this.process.replaceWriter([...this.openings.values()].filter(({ state }) => state !== 'opening' && state !== 'failed')
-      .map(({ truth: { threadId, path }, slot, incarnation, base, isDegraded }) => ({ threadId, path, slot, incarnation, base, isDegraded })));
+    this.process.replaceWriter([...this.openings.values()].filter(({ state }) => state !== 'opening')
+      .map(({ truth: { threadId, path }, slot, incarnation, base, isDegraded, failure }) => ({ threadId, path, slot, incarnation, base, isDegraded, failure })));
   }
 
   #begin(): VirtualProcess {
@@ -114,7 +111,7 @@ export class Host {
   }
 
   #open(truth: Truth): Opening {
-    const opening: Opening = { truth, ...this.process.slots.take(), base: 0, state: 'opening', isDegraded: false };
+    const opening: Opening = { truth, ...this.process.slots.take(), base: 0, state: 'opening', isDegraded: false, failure: undefined };
     this.openings.set(truth, opening);
     this.#opened.set(keyOf(opening), truth);
     return opening;
@@ -180,30 +177,48 @@ export class Host {
     opening.state = 'closing';
     slots.moveState(sidecar, slot, 'closing');
     const accepted = slots.seal(sidecar, slot);
-    this.process.send((control) => control.drainThread({ slot, incarnation }), (drained) => {
-      if (!drained.ok || drained.value.written !== accepted) {
-        if (!isFailed(opening)) this.#complain(truth, `drained ${drained.ok ? drained.value.written : drained.error.message} of ${accepted}`);
-        return;
-      }
-      truth.written = truth.records.length;
-      if (!isFailed(opening)) this.release(opening, sync);
+    this.process.send((control) => control.drainThread({ slot, incarnation, abandon: false }), (drained) => {
+      if (isFailed(opening)) return;
+      if (drained.ok && drained.value.written === accepted) this.release(opening, { sync, abandon: false });
+      else this.#complain(truth, `drained ${drained.ok ? drained.value.written : drained.error.message} of ${accepted}`);
     });
   }
 
-  release(opening: Opening, sync: boolean): void {
+  /** A thread that failed is given up; what it could not write is in a salvage file. */
+  abandon(opening: Opening): void {
     const { incarnation, slot, truth } = opening;
-    opening.state = 'closing';
-    this.process.send((control) => control.releaseThread({ slot, incarnation, threadId: truth.threadId, sync }), (released) => {
+    const left = truth.records.length - opening.base;
+    opening.state = 'abandoned';
+    this.process.send((control) => control.drainThread({ slot, incarnation, abandon: true }), (drained) => {
+      if (!drained.ok) {
+        opening.state = 'failed';
+        this.#refused('drainThread', drained.error);
+        return;
+      }
+      const { written, salvage } = drained.value;
+      if (written + (salvage?.records ?? 0) !== left) this.#complain(truth, `${written} written and ${salvage?.records} salvaged of ${left}`);
+      this.release(opening, { sync: false, abandon: true });
+    });
+  }
+
+  release(opening: Opening, { sync, abandon }: { sync: boolean; abandon: boolean }): void {
+    const { slots } = this.system;
+    const { sidecar } = this.memory;
+    const { incarnation, slot, truth } = opening;
+    opening.state = abandon ? 'abandoned' : 'closing';
+    this.process.send((control) => control.releaseThread({ slot, incarnation, threadId: truth.threadId, sync, abandon }), (released) => {
+      if (isFailed(opening)) return;
       if (!released.ok) {
-        if (isFailed(opening)) return;
-        opening.state = 'unreleased';
+        opening.state = abandon ? 'failed' : 'unreleased';
         this.#refused('releaseThread', released.error);
         return;
       }
-      if (sync) truth.synced = truth.records.length;
-      this.system.slots.moveState(this.memory.sidecar, slot, 'closed');
+      this.observe();
+      slots.moveState(sidecar, slot, 'closed');
       this.process.slots.giveBack(slot);
       this.openings.delete(truth);
+      // What its file ends with is not known, but is no less than what was said.
+      if (abandon) this.machine.complaints.push(...truth.settle(this.bytesOf(truth), 'written'));
     });
   }
 
@@ -215,7 +230,7 @@ export class Host {
     const { slots } = this.system;
     const { sidecar } = this.memory;
     for (const { truth, slot, base, state } of this.openings.values()) {
-      if (state === 'opening' || state === 'failed') continue;
+      if (state === 'opening' || state === 'failed' || state === 'abandoned') continue;
       const [written, synced] = [slots.writtenOf(sidecar, slot), slots.syncedOf(sidecar, slot)];
       if (base + written > truth.records.length) this.#complain(truth, `${written} written, ${truth.records.length - base} accepted`);
       if (base + written < truth.written) this.#complain(truth, `written went back to ${base + written} from ${truth.written}`);
@@ -238,6 +253,7 @@ export class Host {
     if (opening?.incarnation !== event.incarnation || opening.slot !== event.slot) return;
     if (event.event === 'threadFailed') {
       opening.state = 'failed';
+      opening.failure ??= event.error;
       if (!this.machine.faults.wasFinal) this.#complain(truth, `failed for good of what may pass: ${event.error.message}`);
       return;
     }

@@ -40,7 +40,7 @@ export class Machine {
     this.chance = randomFrom(seed);
     // The host's own.
     const [home, directory] = [new Folder(), new Folder()];
-    this.disk.root.change([['home', home]]);
+    this.disk.root.change([['home', home], ['tmp', new Folder()]]);
     home.change([['threads', directory]]);
     for (const folder of [this.disk.root, home]) folder.settle(folder.changesMade);
   }

@@ -10,6 +10,7 @@ import type { System } from './system.js';
 import { VirtualFs, type Caller } from './virtual-fs.js';
 
 export const DIRECTORY = '/home/threads';
+const TEMPORARY_FOLDER = '/tmp';
 
 export interface ProcessOptions {
   readonly openFilesMax: number;
@@ -111,6 +112,7 @@ export class VirtualProcess {
     this.processes = { self: () => identity, isAlive: ({ pid }: { pid: number }) => pid === machine.pid, findFlock: () => undefined };
     const data: EngineData = {
       sidecar: sidecar.buffer, ring: { memory: wasm, ringBytes: ring.layout.ringBytes, overflowBytes: OVERFLOW_BYTES }, transcoder: system.transcoder, ...options,
+      temporaryFolder: TEMPORARY_FOLDER,
       owner: { instance: (machine.draws++).toString(16).padStart(16, '0'), since: '' },
     };
     this.#newWriter = () => new LivingWriter(this, system, machine, data, tell);

@@ -202,6 +202,14 @@ export class VirtualFs implements FsOps {
     });
   }
 
+  syncDirectoryNow(path: string): void {
+    this.#call('sync folder', () => {
+      const folder = this.#machine.disk.find(path);
+      if (!(folder instanceof Folder)) throw systemError('ENOENT', -2, 'open');
+      folder.settle(folder.changesMade);
+    });
+  }
+
   /** Settles when the schedule says so; never for a caller that has died. */
   #begin(what: () => { target: Description | Folder; made: number }): Promise<void> {
     return new Promise((resolve, reject) => {
