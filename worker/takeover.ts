@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import type { Opening } from '../src/control/protocol.js';
 import { fromWireError, isLastwordError, LastwordError } from '../src/errors.js';
-import { acceptedIn, sealWordOf, syncedOf, writtenOf } from '../src/ring/slots.js';
+import { acceptedIn, sealWordOf, stateOf, syncedOf, writtenOf } from '../src/ring/slots.js';
 import type { Engine } from './engine.js';
 import { findEnd } from './recovery/find-end.js';
 import { makeWhole } from './recovery/resume-rollout.js';
@@ -29,6 +29,10 @@ export function takeOver(engine: Engine, directory: string, openings: readonly O
     if (opening.isDegraded) writer.troubles.takeOver(file);
     writer.addRollout(file);
     if (failure !== undefined) continue;
+    if (stateOf(sidecar, opening.slot) === 'failed') {
+      writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'it failed', new Error('the writer died before it could say why'));
+      continue;
+    }
     // Its name may be new, and not synced.
     syncs.folderChanged(dirname(opening.path));
     writer.findEnd(file);

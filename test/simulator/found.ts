@@ -6,4 +6,5 @@ export const FOUND: [string, Schedule][] = [
   ['a write and the cut behind it are refused', { seed: 1405800163, steps: [0, 712102702, 1187674610, 0, 497689398, 0] }],
   ['a lease cannot be removed, and the close is asked for again', { seed: 322100204, steps: [0, 1778359688, 1419421694, 641824277, 1622732745, 0] }],
   ['two writers die while they make the first lease', { seed: 0, steps: [0, 224842614, 780194990, 1353494754, 0] }],
+  ['a thread fails as its writer dies, which cannot say so any more', { seed: 1799929343, steps: [0, 1858916582, 225896641, 695447642, 1133486484, 1779899960, 242438491, 0] }],
 ];
