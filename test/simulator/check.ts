@@ -21,8 +21,15 @@ export interface Outcome {
 /** Runs so many histories from the seed, or up to the first that disagrees, which is made smaller unless told otherwise. */
 export async function check(system: System, seed: number, histories: number, { isShrunk = true } = {}): Promise<Outcome> {
   const property = fc.asyncProperty(schedules, ({ seed: own, steps }) => new History(system, own).run(steps));
-  const { counterexample, errorInstance, numRuns } = await fc.check(property, { seed, numRuns: histories, endOnFailure: !isShrunk });
-  return { histories: numRuns, schedule: counterexample?.[0], error: errorInstance ?? undefined };
+  const { stackTraceLimit } = Error;
+  // Errors are made by the thousand, and nobody looks where.
+  Error.stackTraceLimit = 0;
+  try {
+    const { counterexample, errorInstance, numRuns } = await fc.check(property, { seed, numRuns: histories, endOnFailure: !isShrunk });
+    return { histories: numRuns, schedule: counterexample?.[0], error: errorInstance ?? undefined };
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** Runs one history again. Returns what happened in it, and what was wrong at its end. */

@@ -1,6 +1,6 @@
 /** The control of the simulator: libraries that are wrong on purpose do not pass it. */
 import { expect, test } from 'vitest';
-import { mutantPackage, type Patch } from '../support/mutants.js';
+import type { Patch } from '../support/mutants.js';
 import { SEED } from '../support/random.js';
 import { check } from './check.js';
 import { Disagreement } from './history.js';
@@ -31,8 +31,7 @@ const MUTANTS: Record<string, readonly Patch[]> = {
 };
 
 test.each(Object.entries(MUTANTS))('the simulator finds a library that %s', async (what, patches) => {
-  const { lastwordUrl } = mutantPackage(...patches);
-  const system = await loadSystem(new URL('../', lastwordUrl));
+  const system = await loadSystem(...patches);
   const { error, histories } = await check(system, SEED, HISTORIES_MAX, { isShrunk: false });
   console.log(`a library that ${what}, in history ${histories}: ${String(error)}`);
   expect(error).toBeInstanceOf(Disagreement);
