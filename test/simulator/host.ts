@@ -178,7 +178,7 @@ export class Host {
     slots.moveState(sidecar, slot, 'closing');
     const accepted = slots.seal(sidecar, slot);
     this.process.send((control) => control.drainThread({ slot, incarnation, abandon: false }), (drained) => {
-      if (isFailed(opening)) return;
+      if (!isClosing(opening)) return;
       if (drained.ok && drained.value.written === accepted) this.release(opening, { sync, abandon: false });
       else this.#complain(truth, `drained ${drained.ok ? drained.value.written : drained.error.message} of ${accepted}`);
     });
@@ -207,7 +207,7 @@ export class Host {
     const { incarnation, slot, truth } = opening;
     opening.state = abandon ? 'abandoned' : 'closing';
     this.process.send((control) => control.releaseThread({ slot, incarnation, threadId: truth.threadId, sync, abandon }), (released) => {
-      if (isFailed(opening)) return;
+      if (!abandon && !isClosing(opening)) return;
       if (!released.ok) {
         opening.state = abandon ? 'failed' : 'unreleased';
         this.#refused('releaseThread', released.error);
@@ -280,9 +280,9 @@ export class Host {
   }
 }
 
-/** Told meanwhile. */
-function isFailed({ state }: Opening): boolean {
-  return state === 'failed';
+/** And has not failed meanwhile. */
+function isClosing({ state }: Opening): boolean {
+  return state === 'closing';
 }
 
 function keyOf({ slot, incarnation }: SlotRef): string {
