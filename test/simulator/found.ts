@@ -7,4 +7,5 @@ export const FOUND: [string, Schedule][] = [
   ['a lease cannot be removed, and the close is asked for again', { seed: 322100204, steps: [0, 1778359688, 1419421694, 641824277, 1622732745, 0] }],
   ['two writers die while they make the first lease', { seed: 0, steps: [0, 224842614, 780194990, 1353494754, 0] }],
   ['a thread fails as its writer dies, which cannot say so any more', { seed: 1799929343, steps: [0, 1858916582, 225896641, 695447642, 1133486484, 1779899960, 242438491, 0] }],
+  ['the file that leases are links to could be neither written nor removed', { seed: 1919350762, steps: [0, 612788326, 1304784982, 1733828168, 552085235, 1799009385, 1790630948, 0] }],
 ];

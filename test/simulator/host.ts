@@ -230,7 +230,12 @@ export class Host {
     const { slots } = this.system;
     const { sidecar } = this.memory;
     for (const { truth, slot, base, state } of this.openings.values()) {
-      if (state === 'opening' || state === 'failed' || state === 'abandoned') continue;
+      if (state === 'opening') continue;
+      if (state === 'failed' || state === 'abandoned') {
+        // A sync that fails behind another failure is not told of.
+        if (disk.file(truth.path)?.isLossy === true) truth.refused();
+        continue;
+      }
       const [written, synced] = [slots.writtenOf(sidecar, slot), slots.syncedOf(sidecar, slot)];
       if (base + written > truth.records.length) this.#complain(truth, `${written} written, ${truth.records.length - base} accepted`);
       if (base + written < truth.written) this.#complain(truth, `written went back to ${base + written} from ${truth.written}`);

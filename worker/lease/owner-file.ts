@@ -66,19 +66,30 @@ export class OwnerFile {
 
   #adopt(): void {
     const { fs } = this.#parts;
-    for (const name of fs.readFolder(this.#folder)) {
-      if (instanceOf(name) !== this.#owner.instance) continue;
-      const path = join(this.#folder, name);
-      const descriptor = fs.openFile(path);
-      this.#files.push({ path, descriptor });
-      // It may have died while it wrote this.
-      if (fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString()) continue;
-      fs.truncate(descriptor, 0);
-      writeAll(fs, descriptor, this.#text);
+    const files: { path: string; descriptor: number }[] = [];
+    try {
+      for (const name of fs.readFolder(this.#folder)) {
+        if (instanceOf(name) !== this.#owner.instance) continue;
+        const file = { path: join(this.#folder, name), descriptor: fs.openFile(join(this.#folder, name)) };
+        files.push(file);
+        this.#makeWhole(file);
+      }
+    } catch (error) {
+      for (const { descriptor } of files) fs.close(descriptor);
+      throw error;
     }
+    this.#files.push(...files);
     if (this.#files.length === 0) return;
     this.#beat();
     this.#setTimer();
+  }
+
+  /** Whoever made it may have died, or been refused, halfway. */
+  #makeWhole({ path, descriptor }: { path: string; descriptor: number }): void {
+    const { fs } = this.#parts;
+    if (fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString()) return;
+    fs.truncate(descriptor, 0);
+    writeAll(fs, descriptor, this.#text);
   }
 
   /**
