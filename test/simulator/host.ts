@@ -4,14 +4,12 @@ import type { CreateThreadCommand, Reply, ResumedRollout, SlotRef, WriterEvent }
 import type { WireError } from '../../src/errors.js';
 import { rolloutPath } from '../../src/rollout/rollout-path.js';
 import type { Inode } from './inode.js';
+import { idOf, itemOf } from './items.js';
 import type { Machine } from './machine.js';
 import { DIRECTORY, VirtualProcess, type ProcessOptions } from './process.js';
 import type { SharedMemory } from './shared-memory.js';
 import type { System } from './system.js';
 import { Truth } from './truth.js';
-
-const HOUR_MS = 3_600_000;
-const START_MS = Date.UTC(2026, 10, 21);
 
 /** One opening of a thread. */
 export interface Opening {
@@ -142,7 +140,7 @@ export class Host {
   /** False when there is no room. */
   append(opening: Opening, sizes: readonly number[]): boolean {
     const { slot, incarnation, truth } = opening;
-    const items = sizes.map((bytes, place) => this.#item(this.#items + 1 + place, bytes));
+    const items = sizes.map((bytes, place) => itemOf(this.#items + 1 + place, bytes));
     const { producer } = this.process;
     try {
       const count = items.length === 1 && items[0] !== undefined ? producer.append(slot, incarnation, items[0]) : producer.appendAll(slot, incarnation, items);
@@ -155,12 +153,6 @@ export class Host {
     for (const { payload: { item } } of items) truth.accept(item);
     this.#items += items.length;
     return true;
-  }
-
-  /** Items of some shapes, so that definitions come as the history goes. */
-  #item(item: number, bytes: number): { type: string; payload: { item: number; text: string } } {
-    const more = item % 7 === 0 ? { [`key ${item % 21}`]: item / 2 } : {};
-    return { type: 'response_item', payload: { item, text: '\u00e4'.repeat(bytes % 3) + 'x'.repeat(bytes), ...more } };
   }
 
   flush({ slot }: Opening): void {
@@ -292,10 +284,4 @@ function isClosing({ state }: Opening): boolean {
 
 function keyOf({ slot, incarnation }: SlotRef): string {
   return `${slot}, ${incarnation}`;
-}
-
-/** An id whose time spreads the threads over some folders. */
-function idOf(number: number): string {
-  const time = (START_MS + (number % 3) * 12 * HOUR_MS).toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${number.toString(16).padStart(12, '0')}`;
 }

@@ -20,7 +20,7 @@ export class SharedMemory {
 
   constructor({ memory }: System, ringBytes: number) {
     this.wasm = memory.createProducerWasmMemory(ringBytes, OVERFLOW_BYTES);
-    this.ring = memory.viewProducerMemory(this.wasm.buffer as unknown as SharedArrayBuffer, ringBytes, OVERFLOW_BYTES);
+    this.ring = memory.viewProducerMemory(this.wasm.buffer, ringBytes, OVERFLOW_BYTES);
     this.sidecar = memory.createSidecarMemory();
     const { layout: { arenaBytes, parkingOffset }, bytes } = this.ring;
     this.#control = [

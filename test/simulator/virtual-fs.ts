@@ -83,8 +83,10 @@ export class VirtualFs implements FsOps {
 
   close(descriptor: number): void {
     // The descriptor is gone, whatever is said.
-    this.#caller.isDead || this.#description(descriptor);
-    if (!this.#caller.isDead) this.#machine.disk.descriptors.delete(descriptor);
+    if (!this.#caller.isDead) {
+      this.#description(descriptor);
+      this.#machine.disk.descriptors.delete(descriptor);
+    }
     this.#call('close', () => undefined);
   }
 
