@@ -13,6 +13,7 @@ const FATES = ['lost', 'whole', 'prefix', 'zeros'] as const;
 export type CrashOrder = 'ordered' | 'any';
 
 export class Inode {
+  readonly number: number;
   #room: Buffer = Buffer.alloc(1024);
   #size = 0;
   #durable = EMPTY;
@@ -27,6 +28,10 @@ export class Inode {
   isLossy = false;
   names = 0;
   modifiedMs = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
 
   /** What read() sees. */
   get cache(): Buffer {

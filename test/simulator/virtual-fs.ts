@@ -1,5 +1,5 @@
 /** FsOps over the virtual disk, for one writer: where its faults strike, and where it dies. */
-import type { FsOps } from '../../worker/seams.js';
+import type { FileIdentity, FsOps } from '../../worker/seams.js';
 import { type Call, systemError } from './faults.js';
 import { Inode } from './inode.js';
 import { Death, type Machine } from './machine.js';
@@ -25,7 +25,7 @@ export class VirtualFs implements FsOps {
     return this.#call('open', () => {
       const { folder, name } = this.#place(path);
       if (folder.names.has(name)) throw systemError('EEXIST', -17, 'open');
-      const inode = new Inode();
+      const inode = new Inode(this.#machine.draws++);
       inode.modifiedMs = this.#machine.clock.nowMs();
       inode.names = 1;
       folder.change([[name, inode]]);
@@ -78,6 +78,17 @@ export class VirtualFs implements FsOps {
       const { inode } = this.#description(descriptor);
       if (inode.names === 0) throw Object.assign(new Error('ENOENT: the file was deleted while it was open, fstat'), { code: 'ENOENT' });
       return inode.size;
+    });
+  }
+
+  identify(descriptor: number): FileIdentity {
+    return this.#call('size', () => ({ dev: 1, ino: this.#description(descriptor).inode.number }));
+  }
+
+  identifyPath(path: string): FileIdentity | undefined {
+    return this.#call('look', () => {
+      const file = this.#machine.disk.file(path);
+      return file === undefined ? undefined : { dev: 1, ino: file.number };
     });
   }
 
