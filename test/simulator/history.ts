@@ -1,4 +1,5 @@
 /** One history: a process, its disk and its host, step by step as the schedule says, through crashes and recoveries to a quiet end. */
+import { markOf } from '../../worker/rewrite.js';
 import { randomFrom } from '../support/random.js';
 import { finish, recoverAll } from './ends.js';
 import { Host } from './host.js';
@@ -79,11 +80,12 @@ export class History implements Stage {
     const { host, machine, death = 'process' } = this;
     this.death = undefined;
     machine.say(`${death} died`);
+    // Nobody is left who knows that a sync failed, where the dead one has not marked it.
+    for (const { path, refused } of host.threads) if (machine.disk.file(path)?.isLossy === true && machine.disk.file(markOf(path)) === undefined) refused();
     if (death === 'writer') {
       this.#replaceWriter();
       return;
     }
-    for (const truth of host.threads) if (machine.disk.file(truth.path)?.isLossy === true) truth.refused();
     if (death === 'power') machine.powerLost(this.#order);
     else machine.processDied();
     for (const truth of host.threads) machine.complaints.push(...truth.settle(host.bytesOf(truth), death === 'power' ? 'synced' : 'written'));

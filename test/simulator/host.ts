@@ -245,7 +245,7 @@ export class Host {
     this.observe();
     const truth = this.#opened.get(keyOf(event));
     if (truth === undefined) return;
-    if (event.event === 'threadFailed' && event.error.code === 'LASTWORD_SYNC_FAILED') truth.refused();
+    if (event.event === 'threadFailed') truth.failed(event.error);
     const opening = this.openings.get(truth);
     if (opening?.incarnation !== event.incarnation || opening.slot !== event.slot) return;
     if (event.event === 'threadFailed') {

@@ -1,4 +1,5 @@
 /** What is known of a thread: what was accepted, how much of it was acknowledged, and so what must be found after whatever happens. */
+import type { WireError } from '../../src/errors.js';
 import { RolloutScanner } from '../../src/rollout/scan.js';
 import type { Damage, RolloutRecord } from '../../src/types.js';
 
@@ -40,10 +41,16 @@ export class Truth {
     this.records.push(item);
   }
 
-  /** Of those that are acknowledged, everything may be gone that no sync covered, and is not known to have gone. */
-  refused(): void {
-    for (let ordinal = this.synced; ordinal < this.records.length; ordinal += 1) this.doubtful.add(ordinal);
+  /** What could be held is written anew; what could not is named, and may be gone. */
+  failed({ code, context }: WireError): void {
+    if (code === 'LASTWORD_SYNC_FAILED') this.refused();
+    for (const { from } of context.unwritten ?? []) this.written = Math.min(this.written, Math.max(from, this.synced));
   }
+
+  /** Of those that are acknowledged, everything may be gone that no sync covered, and is not known to have gone. */
+  refused = (): void => {
+    for (let ordinal = this.synced; ordinal < this.records.length; ordinal += 1) this.doubtful.add(ordinal);
+  };
 
   /**
    * Holds what is found against what must and may be there. From then on it is the truth. Returns what is wrong.
