@@ -18,7 +18,7 @@ const kind = (call: Call, code: string, errno: number, isFinal = false): Kind =>
 const KINDS: readonly Kind[] = [
   kind('write', 'ENOSPC', -28), kind('write', 'EIO', -5), kind('write', 'UNKNOWN', -122), kind('write', 'EROFS', -30, true),
   kind('truncate', 'EIO', -5), kind('truncate', 'EROFS', -30, true),
-  kind('open', 'EMFILE', -24, true), kind('open', 'EIO', -5, true), kind('open', 'ENOSPC', -28, true), kind('open', 'EACCES', -13, true),
+  kind('open', 'EMFILE', -24), kind('open', 'EIO', -5), kind('open', 'ENOSPC', -28), kind('open', 'EACCES', -13, true),
   kind('size', 'EIO', -5),
   kind('close', 'EIO', -5, true),
   kind('names', 'EIO', -5), kind('names', 'ENOSPC', -28), kind('names', 'EACCES', -13, true),

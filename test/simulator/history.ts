@@ -50,6 +50,8 @@ export class History implements Stage {
       openFilesMax: [1, 2, 8][chance(3)] ?? 8, syncIntervalMs: [0, 50, 1000][chance(3)] ?? 0, unsyncedBytes: [2 << 10, 8 << 20][chance(2)] ?? 0,
     });
     this.#deaths = chance(3) * 2;
+    // A process that comes second does not know that the first one died before it synced the names above the directory.
+    if (this.#deaths > 0) this.machine.furnish();
     this.#order = chance(3) === 0 ? 'ordered' : 'any';
   }
 

@@ -38,10 +38,15 @@ export class Machine {
   constructor(seed: number) {
     this.faults = new Faults(seed);
     this.chance = randomFrom(seed);
-    // The host's own.
+    this.disk.root.change([['tmp', new Folder()]]);
+    this.disk.root.settle(this.disk.root.changesMade);
+  }
+
+  /** The sidecar's directory is there since long, and with it the names above it. */
+  furnish(): void {
     const [home, directory] = [new Folder(), new Folder()];
-    this.disk.root.change([['home', home], ['tmp', new Folder()]]);
     home.change([['threads', directory]]);
+    this.disk.root.change([['home', home]]);
     for (const folder of [this.disk.root, home]) folder.settle(folder.changesMade);
   }
 
