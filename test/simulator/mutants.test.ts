@@ -33,7 +33,7 @@ const MUTANTS: Record<string, readonly [RegExp, ...Patch[]]> = {
   'takes over what the shared words say': [/follows|used twice|failed for good|is item/, { file: 'worker/takeover.js', find: '    const written = end.nextOrdinal - file.base;', replace: '    const written = file.written;' }],
   'lets go of frames before they are written': [/failed for good|were written|waited in vain|drained|salvaged/, { file: 'worker/writer.js', find: '        groups.group(consumer.memory, batch);', replace: '        groups.group(consumer.memory, batch);\n        release(consumer, batch);' }],
   'says what is written before it is': [/were written|failed for good/, { file: 'worker/group-output.js', find: '        file.append(fs,', replace: '        publishWritten(sidecar, file.slot, file.written + this.items);\n        file.append(fs,' }],
-  'parks no frame': [/failed for good|waited in vain|drained/, { file: 'worker/writer.js', find: '            if (!isWritten && !this.#park(ring, file, group))\n                areTaken = false;', replace: '' }],
+  'parks no frame': [/failed for good|waited in vain|drained|salvaged/, { file: 'worker/writer.js', find: '            if (!isWritten && !this.#park(ring, file, group))\n                areTaken = false;', replace: '' }],
 };
 
 test.each(Object.entries(MUTANTS))('the simulator finds a library that %s', async (what, [how, ...patches]) => {
