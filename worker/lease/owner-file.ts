@@ -66,30 +66,13 @@ export class OwnerFile {
 
   #adopt(): void {
     const { fs } = this.#parts;
-    const files: { path: string; descriptor: number }[] = [];
-    try {
-      for (const name of fs.readFolder(this.#folder)) {
-        if (instanceOf(name) !== this.#owner.instance) continue;
-        const file = { path: join(this.#folder, name), descriptor: fs.openFile(join(this.#folder, name)) };
-        files.push(file);
-        this.#makeWhole(file);
-      }
-    } catch (error) {
-      for (const { descriptor } of files) fs.close(descriptor);
-      throw error;
-    }
-    this.#files.push(...files);
+    // Its name is known to all since the first lease: what else bears it is not ours to cut.
+    const paths = fs.readFolder(this.#folder).filter((name) => instanceOf(name) === this.#owner.instance).map((name) => join(this.#folder, name))
+      .filter((path) => fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString());
+    this.#files.push(...paths.map((path) => ({ path, descriptor: fs.openFile(path) })));
     if (this.#files.length === 0) return;
     this.#beat();
     this.#setTimer();
-  }
-
-  /** Whoever made it may have died, or been refused, halfway. */
-  #makeWhole({ path, descriptor }: { path: string; descriptor: number }): void {
-    const { fs } = this.#parts;
-    if (fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString()) return;
-    fs.truncate(descriptor, 0);
-    writeAll(fs, descriptor, this.#text);
   }
 
   /**
