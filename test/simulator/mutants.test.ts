@@ -6,8 +6,8 @@ import { check } from './check.js';
 import { Disagreement } from './history.js';
 import { loadSystem } from './system.js';
 
-/** Most are found within a hundred. */
-const HISTORIES_MAX = 5_000;
+/** Most are found within two hundred, the rarest one within some thousand. */
+const HISTORIES_MAX = 10_000;
 
 const SYNC = 'worker/file-sync.js';
 const BEGIN = '            await fs.syncFile(descriptor);\n            await this.#folders';
