@@ -66,10 +66,12 @@ export class OwnerFile {
 
   #adopt(): void {
     const { fs } = this.#parts;
-    // Its name is known to all since the first lease: what else bears it is not ours to cut.
-    const paths = fs.readFolder(this.#folder).filter((name) => instanceOf(name) === this.#owner.instance).map((name) => join(this.#folder, name))
-      .filter((path) => fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString());
-    this.#files.push(...paths.map((path) => ({ path, descriptor: fs.openFile(path) })));
+    for (const name of fs.readFolder(this.#folder)) {
+      if (instanceOf(name) !== this.#owner.instance) continue;
+      const path = join(this.#folder, name);
+      // Its name is known to all since the first lease: what else bears it is not ours to cut.
+      if (fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString()) this.#files.push({ path, descriptor: fs.openFile(path) });
+    }
     if (this.#files.length === 0) return;
     this.#beat();
     this.#setTimer();
