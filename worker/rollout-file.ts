@@ -52,6 +52,8 @@ export class RolloutFile {
   isAbandoned = false;
   /** Undefined while only a dead writer knew it. */
   #end: FileEnd | undefined;
+  /** Cutting back was refused: bytes may stand behind the last whole record. */
+  #isUncut = false;
   /** What no sync has covered, for when one fails. */
   #held: HeldRecords;
   #failure: LastwordError | undefined;
@@ -117,10 +119,14 @@ export class RolloutFile {
     this.#failure ??= error;
   }
 
-  /** Nobody else has written to the file or cut it since we did. */
+  /** Nobody else has written to the file or cut it since we did, and it ends in its last whole record. */
   assertUntouched(fs: FsOps, descriptor: number): void {
     const size = fs.size(descriptor);
     if (size === this.wholeBytes) return;
+    if (this.#isUncut && size > this.wholeBytes) {
+      this.cutBack(fs, descriptor);
+      return;
+    }
     throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.wholeBytes} were written`, { path: this.path });
   }
 
@@ -149,7 +155,9 @@ export class RolloutFile {
 
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
+    this.#isUncut = true;
     fs.truncate(descriptor, this.wholeBytes);
+    this.#isUncut = false;
     this.held.cutTo(this.wholeBytes);
   }
 
