@@ -28,6 +28,11 @@ export const MAY_SKIP: readonly MaySkip[] = [
     name: 'a thread of codex\'s > and a fork of it by codex are one history (needs the real rollouts beside the project)',
     reason: 'no real rollouts beside the project',
   },
+  ...[
+    'P4 P7: leaves everything written, and threads that are whole once they are opened again, whichever call it was',
+    'P4, the control: a header that gets its name before it is written',
+    'P7, the control: an archive that takes the old name away first',
+  ].map((name) => ({ name: `a host killed at a system call > ${name}`, reason: 'no strace' })),
   {
     name: 'option directory: one that an unprivileged user may not write to is refused',
     reason: 'not run as root, or the project lies where another user may not read it',

@@ -1,7 +1,7 @@
 /** What must be true of a directory whose host was killed, or whose machine lost its power. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { openSidecar, readRollout, type Damage, type RolloutRecord, type Sidecar } from 'lastword';
+import { openSidecar, readRollout, type Damage, type RolloutRecord, type Sidecar, type Thread } from 'lastword';
 import type { Told } from './run.js';
 
 /** What was appended: it says of itself how long it is. */
@@ -24,11 +24,11 @@ export interface Expected {
 
 interface Stored { readonly path: string; readonly records: RolloutRecord[]; readonly damage: Damage[] }
 
-/** All rollouts below a directory. */
+/** All rollouts below a directory, archived ones too; one that is being archived once. */
 export function rolloutsBelow(directory: string): string[] {
   if (!existsSync(directory)) return [];
-  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => /(^|\/)rollout-[^/]*\.jsonl$/.test(name)).map((name) => join(directory, name)).sort();
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => /(^|\/)rollout-[^/]*\.jsonl$/.test(name));
+  return [...new Map(names.sort().map((name) => [basename(name), join(directory, name)])).values()];
 }
 
 async function readStored(path: string): Promise<Stored> {
@@ -45,20 +45,20 @@ async function readStored(path: string): Promise<Stored> {
 export async function complaintsAfterCrash(directory: string, expected: Expected): Promise<string[]> {
   const complaints: string[] = [];
   const { told, level } = expected;
+  const stored = await Promise.all(rolloutsBelow(directory).map(readStored));
+  const whichOf = ({ path }: Stored): number => told.paths.findIndex((one) => basename(one) === basename(path));
+  const leastOf = (one: Stored): number => told[level][whichOf(one)] ?? 0;
   for (const [which, path] of told.paths.entries()) {
     const least = told[level][which] ?? 0;
-    if (!existsSync(path) && least > 0) complaints.push(`thread ${which}: ${least} records are ${level}, and its file is gone`);
+    if (least > 0 && !stored.some((one) => whichOf(one) === which)) complaints.push(`${basename(path)}: ${least} records are ${level}, and it is gone`);
   }
-  const stored = await Promise.all(rolloutsBelow(directory).map(readStored));
   let missingBytes = 0;
   for (const one of stored) {
-    const which = told.paths.indexOf(one.path);
-    const least = told[level][which] ?? 0;
-    complaints.push(...complaintsOf(one, least, level).map((complaint) => `${basename(one.path)}: ${complaint}`));
-    missingBytes += Math.max(0, (told.accepted[which] ?? 0) - one.records.length) * (expected.itemBytes ?? 0);
+    complaints.push(...complaintsOf(one, leastOf(one), level).map((complaint) => `${basename(one.path)}: ${complaint}`));
+    missingBytes += Math.max(0, (told.accepted[whichOf(one)] ?? 0) - one.records.length) * (expected.itemBytes ?? 0);
   }
   if (missingBytes > (expected.missingBytesMax ?? Infinity)) complaints.push(`${missingBytes} bytes that were accepted are missing`);
-  return [...complaints, ...await reopenComplaints(directory, stored, expected)];
+  return [...complaints, ...await reopenComplaints(directory, stored, leastOf, expected)];
 }
 
 function complaintsOf({ records, damage }: Stored, least: number, level: Expected['level']): string[] {
@@ -78,19 +78,20 @@ function complaintsOf({ records, damage }: Stored, least: number, level: Expecte
   return complaints;
 }
 
-async function reopenComplaints(directory: string, stored: readonly Stored[], { told, level, lastwordUrl }: Expected): Promise<string[]> {
+async function reopenComplaints(
+  directory: string, stored: readonly Stored[], leastOf: (one: Stored) => number, { level, lastwordUrl }: Expected,
+): Promise<string[]> {
   const open = lastwordUrl === undefined ? openSidecar : ((await import(/* @vite-ignore */ lastwordUrl)) as { openSidecar: typeof openSidecar }).openSidecar;
   const sidecar = await open({ directory, logger: false, syncIntervalMs: 0 });
   const complaints: string[] = [];
   try {
     for (const one of stored) {
-      const least = told[level][told.paths.indexOf(one.path)] ?? 0;
       try {
         complaints.push(...(await reopenOne(sidecar, one)).map((complaint) => `${basename(one.path)}, opened again: ${complaint}`));
       } catch (error) {
         const { code } = error as { code?: string };
-        // A header that no sync had covered may be gone, and is then no rollout.
-        if (least > 0 || code !== 'LASTWORD_ROLLOUT_CORRUPT') complaints.push(`${basename(one.path)}, opened again: ${String(error)}`);
+        // A power cut may have taken a header that no sync had covered.
+        if (level === 'written' || leastOf(one) > 0 || code !== 'LASTWORD_ROLLOUT_CORRUPT') complaints.push(`${basename(one.path)}, opened again: ${String(error)}`);
       }
     }
   } finally {
@@ -99,13 +100,25 @@ async function reopenComplaints(directory: string, stored: readonly Stored[], { 
   return complaints;
 }
 
-async function reopenOne(sidecar: Sidecar, { path, records, damage }: Stored): Promise<string[]> {
+/** An archived one is brought back first. */
+async function resume(sidecar: Sidecar, id: string): Promise<Thread> {
+  try {
+    return await sidecar.resumeThread(id);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'LASTWORD_THREAD_ARCHIVED') throw error;
+    await sidecar.unarchiveThread(id);
+    return sidecar.resumeThread(id);
+  }
+}
+
+async function reopenOne(sidecar: Sidecar, { path: found, records, damage }: Stored): Promise<string[]> {
   const complaints: string[] = [];
   const say = (isAsItMustBe: boolean, complaint: string): void => { if (!isAsItMustBe) complaints.push(complaint); };
-  const id = basename(path, '.jsonl').slice(-36);
+  const id = basename(found, '.jsonl').slice(-36);
   const torn = damage.find(({ kind }) => kind === 'torn');
-  const bytes = readFileSync(path);
-  const thread = await sidecar.resumeThread(id);
+  const bytes = readFileSync(found);
+  const thread = await resume(sidecar, id);
+  const { path } = thread;
   const first = thread.accepted;
   say((thread.recovery?.tornBytes ?? 0) === (torn?.bytes ?? 0), `${torn?.bytes ?? 0} bytes are torn, and ${thread.recovery?.tornBytes ?? 0} were cut`);
   if (torn !== undefined) say(readFileSync(thread.recovery?.keptAt ?? '').equals(bytes.subarray(torn.offset)), 'the torn bytes are not kept');
