@@ -22,8 +22,9 @@ function opened(thread) {
   return thread;
 }
 
+/** All at once, so that it is one write, the same one in every run. */
 async function append(thread, durability) {
-  for (let index = 0; index < 3; index += 1) thread.append({ type: 'event_msg', payload: { index, bytes: 100, text: 'x'.repeat(100) } });
+  thread.appendAll([0, 1, 2].map((index) => ({ type: 'event_msg', payload: { index, bytes: 100, text: 'x'.repeat(100) } })));
   await thread.flush({ durability });
   tell();
 }
