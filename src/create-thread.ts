@@ -33,7 +33,7 @@ export interface ForkPoint {
 export function createCommand(
   options: ResolvedOptions, id: ThreadId, { parentId, fork, meta }: { parentId: ThreadId | undefined; fork: ForkPoint | undefined; meta: unknown },
   encode: (item: object) => Uint8Array,
-): { command: Omit<CreateThreadCommand, 'slot' | 'incarnation'>; meta: Record<string, unknown> } {
+): { command: Omit<CreateThreadCommand, 'slot' | 'incarnation' | 'isAgain'>; meta: Record<string, unknown> } {
   const timestampMs = Date.now();
   const own = {
     ...redactedMeta(meta, id, options.redact),

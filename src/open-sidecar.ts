@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { resolveOptions, type SidecarOptions } from './options.js';
 import { compileTranscoder, depthOver } from './producer/depth.js';
 import { Encoder } from './producer/encode.js';
@@ -22,6 +23,7 @@ export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
   const producer = new ItemProducer(ring, memory, encoder, { ...resolved, depth: depthOver(transcoder, wasmMemory) });
   const data = {
     sidecar: memory.buffer, ring: { memory: wasmMemory, ringBytes, overflowBytes }, transcoder, openFilesMax, syncIntervalMs, unsyncedBytes,
+    temporaryFolder: tmpdir(),
     owner: { instance: randomBytes(8).toString('hex'), since: new Date().toISOString() },
   };
   const sidecar = new OpenSidecar(resolved, memory, ring, producer, data);

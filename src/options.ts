@@ -157,11 +157,12 @@ export function checkFlush(
 /** Options of close(), checked, with the sidecar's defaults. */
 export function checkClose(
   options: CloseOptions, defaults: { readonly durability: Durability; readonly closeTimeoutMs: number },
-): { durability: Durability; timeoutMs: number; waitForTracked: boolean } {
+): { durability: Durability; timeoutMs: number; waitForTracked: boolean; abandon: boolean } {
   const { durability, timeoutMs } = checkFlush(options, defaults);
-  const { waitForTracked = true } = options;
+  const { waitForTracked = true, abandon = false } = options;
   if (typeof waitForTracked !== 'boolean') throw invalidOption('waitForTracked', waitForTracked, 'true or false');
-  return { durability, timeoutMs, waitForTracked };
+  if (typeof abandon !== 'boolean') throw invalidOption('abandon', abandon, 'true or false');
+  return { durability, timeoutMs, waitForTracked, abandon };
 }
 
 /** Options of resumeThread(), checked. */

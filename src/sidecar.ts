@@ -1,8 +1,8 @@
 import type { EngineData } from '../worker/engine.js';
 import { Standby } from '../worker/standby.js';
-import { WriterHandle } from './control/writer-handle.js';
-import type { WriterEvent } from './control/protocol.js';
-import { fromWireError, isLastwordError, LastwordError } from './errors.js';
+import type { Opening } from './control/protocol.js';
+import { WriterLink } from './control/writer-link.js';
+import { isLastwordError, LastwordError, toWireError } from './errors.js';
 import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
 import { leftUntil } from './lifecycle/deadline.js';
 import { LateNotices } from './lifecycle/late-notices.js';
@@ -16,14 +16,14 @@ import { hearOfSignals } from './exit/signals.js';
 import { ThreadLists } from './reader/lists/thread-lists.js';
 import { FilePool } from './pool/file-pool.js';
 import { StoredThreads } from './lifecycle/stored-threads.js';
+import { WriterEvents } from './lifecycle/writer-events.js';
 import { createLog, type Log } from './log.js';
 import { checkFlush, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
 import { type ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
-import { markWriterExited, requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
+import { requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
 import { HISTOGRAM_WORDS } from './ring/layout.js';
 import type { ProducerMemory, SidecarMemory } from './ring/memory.js';
-import { moveState, seal } from './ring/slots.js';
 import { recordLatency } from './ring/figures.js';
 import { readStats, type Totals } from './stats.js';
 import type { RolloutThread } from './thread.js';
@@ -53,9 +53,9 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   readonly #closed: Totals & { forced: number } = { threads: 0, items: 0, late: 0, forced: 0 };
   readonly #flushes = new Int32Array(HISTOGRAM_WORDS);
   readonly #openedMs = performance.now();
-  #writer: WriterHandle | undefined;
+  #writer: WriterLink | undefined;
   #state: SidecarState = 'open';
-  #writerDeath: LastwordError | undefined;
+  #writerLost: LastwordError | undefined;
   #isDrainAwaited = false;
 
   constructor(options: ResolvedOptions, memory: SidecarMemory, ring: ProducerMemory, producer: ItemProducer, data: EngineData) {
@@ -74,11 +74,17 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   async start(url: URL): Promise<void> {
-    this.#writer = await WriterHandle.start(url, this.#data, {
-      onEvent: (event) => { this.#onWriterEvent(event); },
-      onDeath: (error) => { this.#onWriterDeath(error); },
+    const { log, memory, options: { directory, closeTimeoutMs }, producer, registry, waiters } = this;
+    const events = new WriterEvents({
+      memory, registry, waiters, log,
+      standIn: () => { producer.onPublished = () => { this.writer.pass(); }; },
+      lose: (error) => { this.#lose(error); },
+      tell: (event, members) => { this.tell(event, members); },
     });
-    const { directory, closeTimeoutMs } = this.options;
+    const standby = new Standby(this.#data, directory, (event) => { events.onEvent(event); });
+    const parts = { url, data: this.#data, directory, memory, ring: this.#ring, standby, openings: () => this.#openings };
+    this.#writer = await WriterLink.start(parts, events);
+    producer.onWriterGone = () => { this.writer.revive(); };
     try {
       await this.writer.call('openDirectory', closeTimeoutMs, (control) => control.openDirectory(directory));
     } catch (error) {
@@ -86,14 +92,22 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
       const isRefused = isLastwordError(error) && error.code === 'LASTWORD_INVALID_OPTION';
       throw isRefused ? invalidOption('directory', directory, DIRECTORY_ALLOWED, error.cause) : error;
     }
-    this.#hearOfEnd();
+    this.#hearOfEnd(standby);
+  }
+
+  /** What a writer would take over. */
+  get #openings(): Opening[] {
+    return this.registry.threads.map(({ id: threadId, slot, incarnation, base, path, trouble, failure }) => ({
+      threadId, slot, incarnation, base, path, isDegraded: trouble !== undefined, failure: failure && toWireError(failure, failure.code),
+    }));
   }
 
   /** Until it is closed. */
-  #hearOfEnd(): void {
-    const { log, memory, options, producer } = this;
-    const standby = new Standby(this.#data, options.directory, (event) => { this.#onWriterEvent(event); });
-    const drain = new ExitDrain({ options, memory, producer, log, standby, ring: this.#ring, threads: () => this.registry.threads });
+  #hearOfEnd(standby: Standby): void {
+    const { log, memory, options, producer, writer } = this;
+    const drain = new ExitDrain({
+      options, memory, producer, log, standby, writer, ring: this.#ring, threads: () => this.registry.threads, openings: () => this.#openings,
+    });
     this.#stopHearing = [
       ...(options.exitTimeoutMs > 0 ? [hearOfEnd(drain)] : []),
       hearOfSignals(options.signals, {
@@ -110,13 +124,13 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     return this.options.directory;
   }
 
-  get writer(): WriterHandle {
+  get writer(): WriterLink {
     if (this.#writer === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the sidecar has no writer');
     return this.#writer;
   }
 
-  get writerDeath(): LastwordError | undefined {
-    return this.#writerDeath;
+  get writerLost(): LastwordError | undefined {
+    return this.#writerLost;
   }
 
   async flush(options: FlushOptions = {}): Promise<Receipt[]> {
@@ -146,7 +160,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
         return await this.#close(plan);
       } catch (error) {
         const code = isLastwordError(error) ? error.code : undefined;
-        if (this.#writerDeath === undefined) this.log.error({ code, threads: this.registry.threads.length }, 'close of the sidecar could not finish');
+        if (this.#writerLost === undefined) this.log.error({ code, threads: this.registry.threads.length }, 'close of the sidecar could not finish');
         throw error;
       }
     });
@@ -159,7 +173,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   stats(): SidecarStats {
     return readStats({
       memory: this.memory, producer: this.producer, ringBytes: this.options.ringBytes,
-      threads: this.registry.threads, closed: this.#closed, flushes: this.#flushes, commands: this.#writer?.commands ?? 0,
+      threads: this.registry.threads, closed: this.#closed, flushes: this.#flushes, writer: this.#writer,
     });
   }
 
@@ -189,7 +203,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   async #close(plan: ClosePlan): Promise<SidecarCloseReceipt> {
-    if (this.#writerDeath !== undefined) throw this.#writerDeath;
+    if (this.#writerLost !== undefined) throw this.#writerLost;
     this.#state = 'closing';
     await this.registry.settled(leftUntil(plan.deadline));
     const failures = await failuresOf(this.registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
@@ -209,7 +223,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
 
   /** @throws LASTWORD_NOT_OPEN, and what ended the writer */
   assertOpen(): void {
-    if (this.#writerDeath !== undefined) throw this.#writerDeath;
+    if (this.#writerLost !== undefined) throw this.#writerLost;
     if (this.#state !== 'open') throw new LastwordError('LASTWORD_NOT_OPEN', `the sidecar is ${this.#state}`, { directory: this.directory });
   }
 
@@ -218,7 +232,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   #isDrained(): boolean {
-    if (this.#writerDeath !== undefined) throw this.#writerDeath;
+    if (this.#writerLost !== undefined) throw this.#writerLost;
     return this.producer.isDrained || this.#state === 'closed';
   }
 
@@ -234,39 +248,9 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     });
   }
 
-  #onWriterEvent(event: WriterEvent): void {
-    if (event.event === 'ready') return;
-    const thread = this.registry.ofSlot(event.slot, event.incarnation);
-    if (event.event === 'threadRecovered') {
-      if (thread !== undefined) thread.trouble = undefined;
-      this.log.info({ threadId: thread?.id }, 'writing works again: what was queued is written');
-      this.tell('recovered', { threadId: thread?.id });
-      return;
-    }
-    const error = fromWireError(event.error);
-    const { threadId, errno } = error.context;
-    if (event.event === 'threadDegraded') {
-      if (thread !== undefined) thread.trouble = error;
-      this.log.warn({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
-      this.tell('degraded', { threadId, error });
-    } else {
-      this.log.error({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'thread failed: nothing more of it is written');
-      thread?.fail(error);
-    }
-    this.waiters.recheck();
-  }
-
-  #onWriterDeath(error: LastwordError): void {
-    this.#writerDeath = error;
+  #lose(error: LastwordError): void {
+    this.#writerLost = error;
     this.#state = 'failed';
-    markWriterExited(this.memory);
-    this.log.error({ code: error.code, exitCode: error.context['exitCode'], threads: this.registry.threads.length }, 'the writer ended: what is accepted is written when the process ends');
-    for (const thread of this.registry.threads) {
-      seal(this.memory, thread.slot);
-      moveState(this.memory, thread.slot, 'failed');
-      thread.fail(error);
-    }
     wakeProducer(this.#ring);
-    this.waiters.recheck();
   }
 }

@@ -16,11 +16,11 @@ export interface StatsSources {
   readonly threads: readonly RolloutThread[];
   readonly closed: Totals;
   readonly flushes: Int32Array;
-  readonly commands: number;
+  readonly writer: { readonly commands: number; readonly restarts: number } | undefined;
 }
 
 /** Reads shared words only. */
-export function readStats({ memory, producer, ringBytes, threads, closed, flushes, commands }: StatsSources): SidecarStats {
+export function readStats({ memory, producer, ringBytes, threads, closed, flushes, writer }: StatsSources): SidecarStats {
   const { ring, overflow } = producer.used;
   const busy = busyCall(memory, Date.now());
   const countOf = (state: string): number => threads.filter((thread) => thread.state === state).length;
@@ -43,7 +43,7 @@ export function readStats({ memory, producer, ringBytes, threads, closed, flushe
       flush: readHistogram(flushes, 0),
     },
     busy: busy === undefined ? undefined : { call: CALLS[busy.call] ?? 'unknown', ms: busy.ms },
-    writerRestarts: 0,
-    signals: { commands, notifies: producer.notifies, parks: parks(memory) },
+    writerRestarts: writer?.restarts ?? 0,
+    signals: { commands: writer?.commands ?? 0, notifies: producer.notifies, parks: parks(memory) },
   };
 }

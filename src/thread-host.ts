@@ -1,4 +1,4 @@
-import type { WriterHandle } from './control/writer-handle.js';
+import type { WriterLink } from './control/writer-link.js';
 import type { LastwordError } from './errors.js';
 import type { Log } from './log.js';
 import type { ResolvedOptions } from './options.js';
@@ -15,10 +15,10 @@ export interface ThreadHost {
   readonly memory: SidecarMemory;
   readonly producer: ItemProducer;
   readonly waiters: Waiters;
-  readonly writer: WriterHandle;
+  readonly writer: WriterLink;
   readonly log: Log;
-  /** The writer has ended though nobody asked it to. */
-  readonly writerDeath: LastwordError | undefined;
+  /** No writer can be had, and main cannot write either. */
+  readonly writerLost: LastwordError | undefined;
   /** @throws LASTWORD_NOT_OPEN, and what ended the writer */
   assertOpen(): void;
   /** A flush took that long, µs. */

@@ -43,7 +43,8 @@ export class RolloutThread implements Thread {
   /** Owners that have not let go of the handle. */
   #claims = 1;
   #controller: AbortController | undefined;
-  #failure: LastwordError | undefined;
+  /** The permanent error. */
+  failure: LastwordError | undefined;
   /** What keeps items from being written just now, and is tried again. */
   trouble: LastwordError | undefined;
 
@@ -251,11 +252,11 @@ export class RolloutThread implements Thread {
 
   /** The writer can write nothing more of this thread. */
   fail(error: LastwordError): void {
-    this.#failure ??= error;
+    this.failure ??= error;
   }
 
   assertNotFailed(): void {
-    if (this.#failure !== undefined) throw this.withUnwritten(this.#failure);
+    if (this.failure !== undefined) throw this.withUnwritten(this.failure);
   }
 
   /** The item is checked; its producer may still refuse it. */

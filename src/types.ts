@@ -29,9 +29,9 @@ export type RolloutRecord<I extends { type: string } = RolloutItem> = I & {
   ordinal: number;
 };
 
-/** `failed`: a permanent error; append() returns LATE, flush and close reject. */
+/** `failed`: a permanent error; append() returns LATE, flush and close reject; close({ abandon: true }) ends it. */
 export type ThreadState = 'open' | 'closing' | 'closed' | 'failed';
-/** `failed`: the writer is gone. */
+/** `failed`: the writer is gone; close({ abandon: true }) ends it. */
 export type SidecarState = 'open' | 'closing' | 'closed' | 'failed';
 
 /** Returned by append() instead of an ordinal when the thread is sealed or failed: the item was not kept, and was counted. */
@@ -120,6 +120,8 @@ export interface SidecarEvents {
   recovered: { threadId: ThreadId | undefined };
   /** ifMissing: 'create' fell back to a fresh thread. */
   resumeFailed: { requestedId: ThreadId; threadId: ThreadId; error: LastwordError };
+  /** The writer died and was started again; nothing accepted is lost, nothing is written twice. `replayed`: items that were accepted and not written. */
+  writerRestarted: { exitCode: number; replayed: number };
   /** After the thread has left the registry, before its close() resolves; once per thread and opening, forced ones too. */
   threadClosed: ThreadCloseReceipt;
   /** needsDrain was read as true, and half of the ring is free again. */
@@ -215,7 +217,8 @@ export interface Thread<I extends { type: string } = RolloutItem> extends LiveTh
    * Phase 2: sync as asked, file closed, lease released, and only then the thread leaves the registry. Every call gets the same
    * promise; options of the first count. Past half of the time: sealed without the work still held (`forced`, `heldBy`).
    * @throws LASTWORD_DRAIN_INCOMPLETE (context.unwritten): the state stays 'closing', and close() may be called again;
-   * LASTWORD_WRITE_FAILED, LASTWORD_SYNC_FAILED, LASTWORD_WRITER_EXITED
+   * LASTWORD_WRITE_FAILED, LASTWORD_SYNC_FAILED, LASTWORD_WRITER_EXITED. With `abandon: true` it rejects only when the writer does not
+   * answer in time, or when no place takes a salvage file.
    */
   close(options?: CloseOptions): Promise<ThreadCloseReceipt>;
 }
@@ -230,6 +233,11 @@ export interface CloseOptions {
   timeoutMs?: number | undefined;
   /** Default true. false: seal right after `signal` aborted; work still held makes `forced` true and is in `heldBy`. */
   waitForTracked?: boolean | undefined;
+  /**
+   * Gives up on what cannot be written: it goes to a salvage file (`receipt.salvage`), and the thread is released. A disk that fails
+   * is not waited for; it is tried once more. Default false.
+   */
+  abandon?: boolean | undefined;
 }
 /** What a flush proves. */
 export interface Receipt { threadId: ThreadId; durability: Durability; /** Every ordinal below has it. */ nextOrdinal: number }
@@ -243,6 +251,7 @@ export interface ThreadCloseReceipt extends Receipt {
   forced: boolean;
   /** Labels of holds, 'tracked' for tracked work. */
   heldBy: string[];
+  /** Where the records are that could not be written, from `nextOrdinal` on; importSalvage() puts them back. */
   salvage: string | undefined;
 }
 /** Since openSidecar. */

@@ -28,11 +28,11 @@ const READING = new Set([
 ]);
 
 /** The host side loads code of the writer's only here: to stand in for it at the end, to measure how deep an item is, and to see who holds a lease. */
-const WORKER_IMPORTS = /^src\/sidecar\.ts -> worker\/(standby|engine)\.js$|^src\/exit\/exit-drain\.ts -> worker\/standby\.js$|^src\/producer\/.* -> worker\/transcode\/(transcoder|compile)\.js$|^src\/reader\/lease-holder\.ts -> worker\/lease\/(flocks|owner|owner-file|processes)\.js$/;
+const WORKER_IMPORTS = /^src\/sidecar\.ts -> worker\/(standby|engine)\.js$|^src\/(exit\/exit-drain|control\/writer-link)\.ts -> worker\/standby\.js$|^src\/producer\/.* -> worker\/transcode\/(transcoder|compile)\.js$|^src\/reader\/lease-holder\.ts -> worker\/lease\/(flocks|owner|owner-file|processes)\.js$/;
 
 /** Where time decides: bounds of waits, notices that are told seldom, the clock of the writer, and files of other processes. Nothing else sleeps or polls. */
 const TIMERS: readonly string[] = [
-  'src/control/pending-calls.ts', 'src/control/writer-handle.ts', 'src/lifecycle/deadline.ts', 'src/lifecycle/held-work.ts', 'src/lifecycle/late-notices.ts',
+  'src/control/pending-calls.ts', 'src/control/standby-peer.ts', 'src/control/writer-handle.ts', 'src/lifecycle/deadline.ts', 'src/lifecycle/held-work.ts', 'src/lifecycle/late-notices.ts',
   'src/lifecycle/operations.ts', 'src/producer/waiters.ts', 'src/reader/file-changes.ts', 'worker/fs-ops.ts',
 ];
 

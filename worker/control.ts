@@ -2,10 +2,11 @@ import { dirname } from 'node:path';
 import { expose, type Endpoint } from 'comlink';
 import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
 import type {
-  CreateThreadCommand, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, StoredRollout, WriterControl,
+  CreateThreadCommand, DrainedThread, DrainThreadCommand, ReleasedThread, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, StoredRollout,
+  WriterControl,
 } from '../src/control/protocol.js';
 import { addFigure } from '../src/ring/figures.js';
-import { acceptedIn, sealWordOf, wantedSyncedOf } from '../src/ring/slots.js';
+import { wantedSyncedOf } from '../src/ring/slots.js';
 import { createRollout } from './create-rollout.js';
 import type { Engine } from './engine.js';
 import { resumeRollout } from './recovery/resume-rollout.js';
@@ -50,14 +51,14 @@ export class Control implements WriterControl {
   }
 
   #create(command: CreateThreadCommand): undefined {
-    const { files, fs, leases, rng, sidecar, syncs, writer } = this.#parts;
+    const { files, fs, leases, sidecar, syncs, writer } = this.#parts;
     if (writer.rolloutOf(command) !== undefined) return undefined;
     const [ring] = writer.rings;
     if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
     this.#holdNew(command.threadId);
     let created: ReturnType<typeof createRollout>;
     try {
-      created = files.whileOpening(() => createRollout(fs, rng, ring, command));
+      created = files.whileOpening(() => createRollout(fs, leases.instance, ring, command));
     } catch (error) {
       leases.release(command.threadId);
       throw error;
@@ -86,7 +87,7 @@ export class Control implements WriterControl {
     return answer('LASTWORD_WRITE_FAILED', () => { this.#parts.leases.release(referenceOf(threadId)); return undefined; });
   }
 
-  deleteRollout(rollout: StoredRollout): Promise<Reply<undefined>> {
+  deleteRollout(rollout: StoredRollout & { isAgain: boolean }): Promise<Reply<undefined>> {
     return answer('LASTWORD_WRITE_FAILED', () => deleteRollout(this.#parts, rollout));
   }
 
@@ -128,39 +129,53 @@ export class Control implements WriterControl {
     }
   }
 
-  drainThread(thread: SlotRef): Promise<Reply<{ written: number }>> {
+  drainThread(command: DrainThreadCommand): Promise<Reply<DrainedThread>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      const { nextPass, sidecar, writer } = this.#parts;
-      const file = this.#rolloutOf(thread);
-      const isWritten = (): boolean => file.written >= acceptedIn(sealWordOf(sidecar, thread.slot));
+      const { nextPass, writer } = this.#parts;
+      const file = this.#rolloutOf(command);
       // Everything accepted was published before this command was sent: an empty pass means that nothing is left, unless
       // something is to be tried again, here or in front of it.
-      while (file.failure === undefined && !isWritten()) {
+      while (file.takesRecords && !writer.isWritten(file)) {
         if (await nextPass() > 0) continue;
-        if (writer.troubles.areNone) break;
+        if (command.abandon || writer.troubles.areNone) break;
         await writer.troubles.nextEnd();
       }
+      if (command.abandon) return this.#abandon(file);
       if (file.failure !== undefined) throw file.failure;
-      return { written: file.written };
+      return { written: file.written, salvage: undefined };
     });
   }
 
-  releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>> {
+  /** What is refused once more is salvaged; nothing more is written of it then. */
+  #abandon(file: RolloutFile): DrainedThread {
+    const { writer } = this.#parts;
+    if (!writer.isWritten(file)) writer.tryNow(file);
+    const salvage = writer.isWritten(file) ? undefined : writer.salvage(file);
+    file.isAbandoned = !writer.isWritten(file);
+    return { written: file.written, salvage };
+  }
+
+  releaseThread(command: ReleaseThreadCommand): Promise<Reply<ReleasedThread>> {
     return answer('LASTWORD_SYNC_FAILED', async () => {
       const { files, leases, sidecar, syncs, writer } = this.#parts;
       // An opening that main gave up on may still be under way.
       await this.#opening.get(command.slot);
       const file = writer.rolloutOf(command);
-      if (file === undefined) return undefined;
+      if (file === undefined) return { leaseError: undefined };
       // A flush that still waits for the sync gets it.
       if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file);
       while (file.isSyncing) await syncs.settled(file);
-      if (file.failure === undefined) files.close(file);
-      if (file.failure !== undefined) throw file.failure;
+      if (file.failure === undefined || command.abandon) files.close(file);
+      if (file.failure !== undefined && !command.abandon) throw file.failure;
       writer.removeRollout(file);
       syncs.released(file);
-      leases.release(file.threadId);
-      return undefined;
+      try {
+        leases.release(file.threadId);
+      } catch (error) {
+        if (!command.abandon) throw error;
+        return { leaseError: toWireError(error, 'LASTWORD_WRITE_FAILED') };
+      }
+      return { leaseError: undefined };
     });
   }
 

@@ -4,7 +4,9 @@ import type { CreateThreadCommand } from '../src/control/protocol.js';
 import { HEADER_BYTES, OUTPUT_BYTES, OUTPUT_OFFSET } from '../src/ring/layout.js';
 import type { RingConsumer } from '../src/ring/ring-consumer.js';
 import { RolloutFile } from './rollout-file.js';
-import type { FsOps, Rng } from './seams.js';
+import type { FsOps } from './seams.js';
+import { removeFile } from './lease/owner-file.js';
+import { readAt } from './recovery/read-lines.js';
 import type { Transcoder } from './transcode/transcoder.js';
 import { writeAll } from './write-all.js';
 
@@ -13,17 +15,17 @@ import { writeAll } from './write-all.js';
  * ever sees it empty or half. Returns the file and the descriptor it is open with.
  */
 export function createRollout(
-  fs: FsOps, rng: Rng, ring: { readonly consumer: RingConsumer; readonly transcoder: Transcoder }, command: CreateThreadCommand,
+  fs: FsOps, instance: string, ring: { readonly consumer: RingConsumer; readonly transcoder: Transcoder }, command: CreateThreadCommand,
 ): { file: RolloutFile; descriptor: number } {
   const folder = dirname(command.path);
   fs.makeDirectory(folder);
-  const temporary = join(folder, `.${basename(command.path)}.${rng.uint32().toString(16)}.tmp`);
+  const temporary = join(folder, `.${basename(command.path)}.${instance}.tmp`);
+  if (command.isAgain) removeFile(fs, temporary);
   const descriptor = fs.createFile(temporary);
   try {
     const bytes = writeHeader(fs, descriptor, ring, command);
-    fs.link(temporary, command.path);
-    fs.unlink(temporary);
-    return { file: new RolloutFile(command, { wholeBytes: bytes, isNumbered: true }), descriptor };
+    const published = publish(fs, { temporary, descriptor, bytes }, command);
+    return { file: new RolloutFile(command, { wholeBytes: bytes, isNumbered: true }), descriptor: published };
   } catch (error) {
     fs.close(descriptor);
     fs.unlink(temporary);
@@ -32,6 +34,29 @@ export function createRollout(
       throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} has a rollout already`, { threadId, path }, { cause: error });
     }
     throw error;
+  }
+}
+
+/** Gives the header its name. Returns the descriptor of the file that has the name. */
+function publish(
+  fs: FsOps, { temporary, descriptor, bytes }: { temporary: string; descriptor: number; bytes: number }, { path, isAgain }: CreateThreadCommand,
+): number {
+  try {
+    fs.link(temporary, path);
+    fs.unlink(temporary);
+    return descriptor;
+  } catch (error) {
+    if (!isAgain || (error as Partial<NodeJS.ErrnoException>).code !== 'EEXIST') throw error;
+    // A writer that died has published the same header: then it is this one.
+    const published = fs.openFile(path);
+    const isSame = fs.size(published) === bytes && readAt(fs, published, 0, bytes).equals(readAt(fs, descriptor, 0, bytes));
+    if (!isSame) {
+      fs.close(published);
+      throw error;
+    }
+    fs.unlink(temporary);
+    fs.close(descriptor);
+    return published;
   }
 }
 

@@ -34,7 +34,7 @@ export function createEngine(data: EngineData, seams: Seams, tell: (event: Write
     writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'close() of the file failed', error);
   });
   const leases = new Leases(seams, data.owner);
-  const parts = { ...seams, sidecar, files, leases, tell, wake };
+  const parts = { ...seams, sidecar, files, leases, temporaryFolder: data.temporaryFolder, tell, wake };
   const writer = new Writer(parts);
   const { memory, ringBytes, overflowBytes } = data.ring;
   writer.addRing({

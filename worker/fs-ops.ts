@@ -95,6 +95,14 @@ export const nodeFsOps: FsOps = {
       await close(descriptor);
     }
   },
+  syncDirectoryNow: (path) => {
+    const descriptor = fs.openSync(path, O_RDONLY | O_DIRECTORY);
+    try {
+      fs.fsyncSync(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  },
 };
 
 /** The same, with the call the writer is in told through shared words, so that a hung disk can be seen from outside. */
@@ -127,6 +135,7 @@ export function watched(ops: FsOps, sidecar: SidecarMemory, clock: Clock): FsOps
     syncFile: ops.syncFile,
     syncFileNow: during('fdatasync', ops.syncFileNow),
     syncDirectory: ops.syncDirectory,
+    syncDirectoryNow: during('fsync', ops.syncDirectoryNow),
   };
 }
 

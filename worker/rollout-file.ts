@@ -1,7 +1,16 @@
 import { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
+import type { Salvage } from './salvage-frames.js';
 import type { FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
+
+/** How a rollout ends. */
+export interface FileEnd {
+  /** Where the last whole record ends. */
+  wholeBytes: number;
+  /** False where Codex began the file before it numbered records: then no line of it has an ordinal. */
+  readonly isNumbered: boolean;
+}
 
 /** One opening of a thread, and the file its records go to. Counts are of items of this opening. */
 export class RolloutFile {
@@ -11,8 +20,6 @@ export class RolloutFile {
   /** Ordinal of the first item. */
   readonly base: number;
   readonly path: string;
-  /** False where Codex began the file before it numbered records: then no line of it has an ordinal. */
-  readonly isNumbered: boolean;
   /** Items that write() took, whole. */
   written = 0;
   /** Items that a data sync covered; -1 while not even the header is. */
@@ -26,22 +33,56 @@ export class RolloutFile {
   isReleased = false;
   /** Items that wait in the parking area, in order: the next ones to be written. */
   parked: ParkedFrame[] = [];
-  #wholeBytes: number;
+  /** A copy of what could not be written. */
+  salvage: Salvage | undefined;
+  /** Its close gave up on what is not written. */
+  isAbandoned = false;
+  /** Undefined while only a dead writer knew it. */
+  #end: FileEnd | undefined;
   #failure: LastwordError | undefined;
 
-  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, { wholeBytes, isNumbered }: { wholeBytes: number; isNumbered: boolean }) {
+  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, end: FileEnd | undefined) {
     this.threadId = thread.threadId;
     this.slot = thread.slot;
     this.incarnation = thread.incarnation;
     this.base = thread.base;
     this.path = thread.path;
-    this.isNumbered = isNumbered;
-    this.#wholeBytes = wholeBytes;
+    this.#end = end;
+  }
+
+  get isEndKnown(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** The file itself was asked: so many items of this opening are in it. */
+  found(end: FileEnd, written: number): void {
+    this.#end = end;
+    this.written = written;
+  }
+
+  get isNumbered(): boolean {
+    // Of one whose end was never found only what is salvaged is asked for: as most are.
+    return this.#end?.isNumbered ?? true;
   }
 
   /** Where the last whole record ends. */
   get wholeBytes(): number {
-    return this.#wholeBytes;
+    return this.#knownEnd.wholeBytes;
+  }
+
+  get #knownEnd(): FileEnd {
+    if (this.#end === undefined) throw new Error('the end of the file was not looked for');
+    return this.#end;
+  }
+
+  /** Nothing has ended the writing of it for good. */
+  get takesRecords(): boolean {
+    return this.#failure === undefined && !this.isAbandoned;
+  }
+
+  /** Count of the next item that is neither written nor parked. */
+  get nextCount(): number {
+    return (this.parked.at(-1)?.count ?? this.written - 1) + 1;
   }
 
   /** The permanent error, after which nothing more is written. */
@@ -57,8 +98,8 @@ export class RolloutFile {
   /** Nobody else has written to the file or cut it since we did. */
   assertUntouched(fs: FsOps, descriptor: number): void {
     const size = fs.size(descriptor);
-    if (size === this.#wholeBytes) return;
-    throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.#wholeBytes} were written`, { path: this.path });
+    if (size === this.wholeBytes) return;
+    throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.wholeBytes} were written`, { path: this.path });
   }
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */
@@ -73,7 +114,7 @@ export class RolloutFile {
 
   /** The file ends in a whole record again, `bytes` further on. */
   commit(bytes: number, nowUs: number): void {
-    this.#wholeBytes += bytes;
+    this.#knownEnd.wholeBytes += bytes;
     this.markDirty(bytes, nowUs);
   }
 
@@ -85,6 +126,6 @@ export class RolloutFile {
 
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
-    fs.truncate(descriptor, this.#wholeBytes);
+    fs.truncate(descriptor, this.wholeBytes);
   }
 }

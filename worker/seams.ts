@@ -37,6 +37,8 @@ export interface FsOps {
   syncFileNow(descriptor: number): void;
   /** Sync of a folder's names. */
   syncDirectory(path: string): Promise<void>;
+  /** The same at once. */
+  syncDirectoryNow(path: string): void;
 }
 
 export interface Clock {

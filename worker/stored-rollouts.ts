@@ -40,6 +40,8 @@ export function moveRollout(parts: Parts, { threadId, path, to }: StoredRollout 
       fs.link(path, to);
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
+      // A writer that died may have moved it.
+      if (code === 'ENOENT' && fs.modifiedMs(to) !== undefined) return undefined;
       if (code === 'ENOENT') throw notFound(threadId, path);
       // Both names of one file: somebody died halfway.
       if (code === 'EEXIST' && !fs.isSameFile(path, to)) throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} is in both places`, { threadId, path: to }, { cause });
@@ -53,10 +55,11 @@ export function moveRollout(parts: Parts, { threadId, path, to }: StoredRollout 
 }
 
 /** @throws LASTWORD_THREAD_NOT_FOUND, LASTWORD_THREAD_BUSY */
-export function deleteRollout(parts: Parts, { threadId, path }: StoredRollout): Promise<undefined> {
+export function deleteRollout(parts: Parts, { threadId, path, isAgain }: StoredRollout & { readonly isAgain: boolean }): Promise<undefined> {
   return underLease(parts, threadId, async ({ fs }) => {
-    if (fs.modifiedMs(path) === undefined) throw notFound(threadId, path);
-    fs.unlink(path);
+    const isThere = fs.modifiedMs(path) !== undefined;
+    if (!isThere && !isAgain) throw notFound(threadId, path);
+    if (isThere) fs.unlink(path);
     await fs.syncDirectory(dirname(path));
     return undefined;
   });

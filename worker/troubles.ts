@@ -47,9 +47,7 @@ export class Troubles {
     if (errno === undefined || !PASSING.has(errno)) return false;
     const trouble = this.#troubles.get(file);
     if (trouble === undefined) {
-      let end: () => void = () => undefined;
-      const ended = new Promise<void>((resolve) => { end = resolve; });
-      this.#troubles.set(file, { retryMs: RETRY_FIRST_MS, dueMs: this.#nowMs + RETRY_FIRST_MS, ended, end });
+      this.#add(file, this.#nowMs + RETRY_FIRST_MS);
       const { slot, incarnation, threadId, path } = file;
       const degraded = new LastwordError('LASTWORD_WRITE_FAILED', `thread ${threadId}: a write failed and is tried again: ${message ?? ''}`, { threadId, path, errno }, { cause: error });
       this.#tell({ event: 'threadDegraded', slot, incarnation, error: toWireError(degraded, 'LASTWORD_WRITE_FAILED') });
@@ -59,6 +57,11 @@ export class Troubles {
     }
     this.#setTimer();
     return true;
+  }
+
+  /** It was in trouble when its writer died, and that was told: it is tried again now. */
+  takeOver(file: RolloutFile): void {
+    this.#add(file, this.#nowMs);
   }
 
   /** All that was parked is written. */
@@ -80,6 +83,12 @@ export class Troubles {
 
   get areNone(): boolean {
     return this.#troubles.size === 0;
+  }
+
+  #add(file: RolloutFile, dueMs: number): void {
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => { end = resolve; });
+    this.#troubles.set(file, { retryMs: RETRY_FIRST_MS, dueMs, ended, end });
   }
 
   #forget(file: RolloutFile): boolean {

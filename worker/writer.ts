@@ -4,16 +4,19 @@ import { wakeProducer } from '../src/ring/doorbell.js';
 import { addFigure } from '../src/ring/figures.js';
 import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
-import { Parking, type ParkedFrame } from '../src/ring/parking.js';
+import { Parking } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { moveState, seal } from '../src/ring/slots.js';
+import { acceptedIn, moveState, publishWritten, seal, sealWordOf } from '../src/ring/slots.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
 import type { Leases } from './lease/leases.js';
+import { Retries } from './retries.js';
 import type { RolloutFile } from './rollout-file.js';
+import { salvageUnwritten, type Salvage } from './salvage-frames.js';
 import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
+import { neverCame, takeOverEnd } from './takeover.js';
 import { Troubles } from './troubles.js';
 
 /** Bounds of one pass over a ring, so that commands are heard in between. */
@@ -37,6 +40,8 @@ export interface WriterParts {
   readonly leases: Leases;
   readonly fs: FsOps;
   readonly clock: Clock;
+  /** Where records are salvaged that the rollout's own folder does not take. */
+  readonly temporaryFolder: string;
   readonly tell: (event: WriterEvent) => void;
   /** There may be something to do without anybody having asked. */
   readonly wake: () => void;
@@ -54,8 +59,9 @@ export class Writer {
   readonly #open = new Set<RolloutFile>();
   readonly #batch = createBatch(PASS_FRAMES_MAX);
   readonly #groups = new FrameGroups(PASS_FRAMES_MAX, SLOTS_MAX);
-  readonly #ringOfParked = new Map<RolloutFile, WriterRing>();
+  readonly #retries = new Retries();
   readonly troubles: Troubles;
+  #isPassing = false;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -78,18 +84,12 @@ export class Writer {
   addRollout(file: RolloutFile): void {
     this.#rollouts[file.slot] = file;
     this.#open.add(file);
-    for (const ring of this.#rings) this.#adoptParked(ring, file);
+    this.#retries.adopt(this.#rings, file);
   }
 
-  /** What a writer that died had parked of it, and had not written yet. */
-  #adoptParked(ring: WriterRing, file: RolloutFile): void {
-    const own = ring.parking.frames.filter(({ slot, incarnation, isWritten }) => slot === file.slot && incarnation === file.incarnation && !isWritten);
-    if (own.length === 0) return;
-    // One that was being moved is there twice.
-    const waiting = new Map(own.filter(({ count }) => count >= file.written).map((frame) => [frame.count, frame]));
-    ring.parking.remove(own.filter((frame) => waiting.get(frame.count) !== frame));
-    file.parked = [...waiting.values()].sort((one, other) => one.count - other.count);
-    if (file.parked.length > 0) this.#ringOfParked.set(file, ring);
+  /** Asks the file of a dead writer what is written: the watermark may be older. False when that must be tried again. */
+  findEnd(file: RolloutFile): boolean {
+    return this.#try(file, () => { this.#takeOver(file, this.#parts.files.descriptorOf(file)); });
   }
 
   /** The opening a command names; undefined when it was let go of. */
@@ -99,17 +99,25 @@ export class Writer {
   }
 
   removeRollout(file: RolloutFile): void {
-    this.#letGo(file);
+    this.#retries.unpark(file, () => true);
+    this.troubles.ended(file);
     this.#rollouts[file.slot] = undefined;
     this.#open.delete(file);
   }
 
   /** One step over every ring. Returns how many frames it took. */
   pass(): number {
-    let frames = 0;
-    for (const [file, ring] of this.#ringOfParked) if (!this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
-    for (const ring of this.#rings) frames += this.#passRing(ring);
-    return frames;
+    // Where main writes itself, a listener to what is told may append: the next pass has it.
+    if (this.#isPassing) return 0;
+    this.#isPassing = true;
+    try {
+      let frames = 0;
+      for (const [file, ring] of this.#retries) if (file.takesRecords && !this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
+      for (const ring of this.#rings) frames += this.#passRing(ring);
+      return frames;
+    } finally {
+      this.#isPassing = false;
+    }
   }
 
   #passRing(ring: WriterRing): number {
@@ -137,15 +145,15 @@ export class Writer {
       const file = this.#rollouts[groups.slotOf(group)];
       if (file !== undefined && !isNow(file)) continue;
       groups.markDone(group);
-      // Frames of a thread that was let go of, or that failed, are nobody's any more.
-      if (file === undefined || file.failure !== undefined) continue;
-      const isWritten = !this.troubles.isWaiting(file) && this.#write(ring, file, group);
+      // Frames of a thread that was let go of are nobody's any more.
+      if (file === undefined) continue;
+      const isWritten = file.takesRecords && !this.troubles.isWaiting(file) && this.#write(ring, file, group);
       if (!isWritten && !this.#park(ring, file, group)) areTaken = false;
     }
     return areTaken;
   }
 
-  /** What is parked, without anything new. Returns how many items of it were written. */
+  /** Without anything new. Returns how many items were written. */
   #retry(ring: WriterRing, file: RolloutFile): number {
     const { written } = file;
     this.#write(ring, file, NO_GROUP);
@@ -153,16 +161,21 @@ export class Writer {
     return file.written - written;
   }
 
-  /** False when it is to be tried again. What the file has taken is taken, whatever the answer. */
+  /** False when it is not all written: to be tried again, or salvaged. What the file has taken is taken, whatever the answer. */
   #write(ring: WriterRing, file: RolloutFile, group: number): boolean {
-    try {
+    return this.#try(file, () => {
       this.#writeFrames(ring, file, group);
       this.troubles.recovered(file);
+    });
+  }
+
+  #try(file: RolloutFile, act: () => void): boolean {
+    try {
+      act();
       return true;
     } catch (error) {
-      if (this.troubles.meet(file, error)) return false;
-      this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
-      return true;
+      if (!this.troubles.meet(file, error)) this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
+      return false;
     }
   }
 
@@ -171,7 +184,9 @@ export class Writer {
     const { files, fs, leases } = this.#parts;
     const { memory } = ring.consumer;
     leases.keep(file.threadId);
-    const output = new GroupOutput(this.#parts, memory, file, files.descriptorOf(file));
+    const descriptor = files.descriptorOf(file);
+    if (!file.isEndKnown) this.#takeOver(file, descriptor);
+    const output = new GroupOutput(this.#parts, memory, file, descriptor);
     try {
       file.assertUntouched(fs, output.descriptor);
       for (const { address, count } of file.parked) {
@@ -192,7 +207,7 @@ export class Writer {
       }
       output.write();
     } finally {
-      this.#unpark(file, ({ count }) => count < file.written);
+      this.#retries.unpark(file, ({ count }) => count < file.written);
     }
   }
 
@@ -202,28 +217,58 @@ export class Writer {
     const groups = this.#groups;
     for (let frame = groups.firstOf(group); frame >= 0; frame = groups.nextOf(frame)) {
       groups.read(memory, this.#batch, frame);
-      const expected = file.written + file.parked.length;
+      const expected = file.nextCount;
       if (groups.incarnation !== file.incarnation || groups.frameCount < expected) continue;
-      if (groups.frameCount > expected) {
-        this.failRollout(file, 'LASTWORD_DRAIN_INCOMPLETE', 'a write failed', neverCame(file, expected, groups.frameCount));
-        return true;
-      }
-      const parked = ring.parking.add(this.#batch.addresses[frame] ?? 0);
-      if (parked === undefined) return false;
-      file.parked.push(parked);
-      this.#ringOfParked.set(file, ring);
+      if (groups.frameCount > expected) this.failRollout(file, 'LASTWORD_DRAIN_INCOMPLETE', 'a write failed', neverCame(file, expected, groups.frameCount));
+      if (!this.#retries.park(ring, file, this.#batch.addresses[frame] ?? 0)) return false;
     }
     return true;
   }
 
-  #unpark(file: RolloutFile, isWritten: (frame: ParkedFrame) => boolean): void {
-    const [written, left] = [file.parked.filter(isWritten), file.parked.filter((frame) => !isWritten(frame))];
-    if (written.length === 0) return;
-    this.#ringOfParked.get(file)?.parking.remove(written);
-    file.parked = left;
-    if (left.length === 0) this.#ringOfParked.delete(file);
+  #takeOver(file: RolloutFile, descriptor: number): void {
+    const { clock, fs, sidecar } = this.#parts;
+    takeOverEnd(fs, file, descriptor);
+    // What the dead writer wrote last may be on its way still.
+    file.markDirty(0, clock.monotonicUs());
+    publishWritten(sidecar, file.slot, file.written);
+    this.#retries.unpark(file, ({ count }) => count < file.written);
   }
-  /** Nothing more of this opening is written: its appends answer LATE, its flushes reject. */
+
+  /** Tries once more, however lately that was done. */
+  tryNow(file: RolloutFile): void {
+    const ring = this.#retries.ringOf(file);
+    if (ring !== undefined && file.takesRecords) this.#retry(ring, file);
+  }
+
+  /** Copies what is not written into a salvage file. @throws LASTWORD_WRITE_FAILED when no place takes it */
+  salvage(file: RolloutFile): Salvage | undefined {
+    return salvageUnwritten(this.#parts, this.#rings, file);
+  }
+
+  /** The process ends: what is refused once more is salvaged. True when nothing is gained by doing it again. */
+  settle(tell: (file: RolloutFile, salvage: Salvage) => void): boolean {
+    let isSettled = true;
+    for (const file of this.#open) {
+      if (this.isWritten(file)) continue;
+      this.tryNow(file);
+      if (this.isWritten(file)) continue;
+      try {
+        const salvage = this.salvage(file);
+        if (salvage !== undefined) tell(file, salvage);
+      } catch {
+        // No place takes it. Whoever asked names the items; a disk that may recover is tried until its time is up.
+        isSettled &&= !file.takesRecords;
+      }
+    }
+    return isSettled;
+  }
+
+  /** Everything accepted is. */
+  isWritten(file: RolloutFile): boolean {
+    return file.written >= acceptedIn(sealWordOf(this.#parts.sidecar, file.slot));
+  }
+
+  /** Nothing more of this opening is written: its appends answer LATE, its flushes reject. What is not written stays in memory. */
   failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown): void {
     if (file.failure !== undefined) return;
     const { threadId, path, slot, incarnation } = file;
@@ -232,7 +277,7 @@ export class Writer {
     const context = { ...inner?.context, threadId, path, ...(errno === undefined ? {} : { errno }) };
     const error = new LastwordError(inner?.code ?? code, `thread ${threadId}: ${message}`, context, { cause });
     file.fail(error);
-    this.#letGo(file);
+    this.troubles.ended(file);
     const { sidecar, tell } = this.#parts;
     // No sync of the file follows: what waits for one no longer counts.
     addFigure(sidecar, 'bytesUnsynced', -file.unsyncedBytes);
@@ -245,16 +290,4 @@ export class Writer {
     tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }
-
-  /** Nothing of it is tried again. */
-  #letGo(file: RolloutFile): void {
-    this.#unpark(file, () => true);
-    this.troubles.ended(file);
-  }
-}
-
-/** Items `from` to below `to` of an opening: a hole, behind which nothing is written. */
-function neverCame({ base, threadId }: RolloutFile, from: number, to: number): LastwordError {
-  const unwritten = [{ threadId, from: base + from, to: base + to - 1 }];
-  return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `ordinals ${base + from} to ${base + to - 1} never came`, { unwritten });
 }

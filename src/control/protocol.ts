@@ -21,6 +21,8 @@ export interface CreateThreadCommand extends SlotRef {
   readonly timestampMs: number;
   /** Of a fork: the rollout that its header refers to, which is synced first and not deleted meanwhile. */
   readonly reference?: { readonly threadId: string; readonly path: string } | undefined;
+  /** A writer that died may have done it. */
+  readonly isAgain: boolean;
 }
 /** A stored rollout that nobody has open. */
 export interface StoredRollout {
@@ -41,10 +43,37 @@ export interface ResumedRollout {
   /** What the header says, but for what is the library's own. */
   readonly meta: Readonly<Record<string, unknown>>;
 }
+/** A thread that a dead writer had open. */
+export interface Opening extends SlotRef {
+  readonly threadId: string;
+  /** Ordinal of the opening's first item. */
+  readonly base: number;
+  readonly path: string;
+  /** Its items could not be written when the writer died, and that was told. */
+  readonly isDegraded: boolean;
+  /** Nothing more is written of it, but it may be salvaged. */
+  readonly failure: WireError | undefined;
+}
+export interface DrainThreadCommand extends SlotRef {
+  /** What cannot be written now goes to a salvage file. */
+  readonly abandon: boolean;
+}
+/** Counts are of items of this opening. */
+export interface DrainedThread {
+  /** What write() took. */
+  readonly written: number;
+  readonly salvage: { readonly path: string; readonly from: number; readonly to: number; readonly records: number } | undefined;
+}
 export interface ReleaseThreadCommand extends SlotRef {
   readonly threadId: string;
   /** Whether the file is synced before it is closed. */
   readonly sync: boolean;
+  /** Whether it is let go of whatever its disk says. */
+  readonly abandon: boolean;
+}
+export interface ReleasedThread {
+  /** Why the lease is still there. */
+  readonly leaseError: WireError | undefined;
 }
 
 /** Everything main may ask of the writer. Every command may be sent again: it then finds its work done. */
@@ -60,19 +89,20 @@ export interface WriterControl {
   /** Keeps forks from referring to the thread until releaseReference(). */
   holdReference(threadId: string): Promise<Reply<undefined>>;
   releaseReference(threadId: string): Promise<Reply<undefined>>;
-  /** Removes a stored rollout, under its lease. */
-  deleteRollout(rollout: StoredRollout): Promise<Reply<undefined>>;
+  /** Removes a stored rollout, under its lease. `isAgain`: a writer that died may have done it. */
+  deleteRollout(rollout: StoredRollout & { readonly isAgain: boolean }): Promise<Reply<undefined>>;
   /** Phase 1: writes what is published, and says how many items of this opening write() took. */
-  drainThread(thread: SlotRef): Promise<Reply<{ written: number }>>;
+  drainThread(command: DrainThreadCommand): Promise<Reply<DrainedThread>>;
   /** Phase 2: syncs as asked, closes the file, releases the lease, lets go of the slot. */
-  releaseThread(command: ReleaseThreadCommand): Promise<Reply<undefined>>;
+  releaseThread(command: ReleaseThreadCommand): Promise<Reply<ReleasedThread>>;
   /** Ends the writer: no frame is taken after it. */
   shutdown(): Promise<Reply<undefined>>;
 }
 
 /** What the writer tells without being asked. */
 export type WriterEvent =
-  | { readonly event: 'ready' }
+  /** `replayed`: items that a dead writer had not written. */
+  | { readonly event: 'ready'; readonly replayed: number }
   /** A permanent error: nothing more of this opening is written. */
   | ({ readonly event: 'threadFailed'; readonly error: WireError } & SlotRef)
   /** A write failed, and is tried again: until it succeeds, what is accepted queues. */
@@ -89,10 +119,14 @@ export interface WriterData {
   readonly openFilesMax: number;
   readonly syncIntervalMs: number;
   readonly unsyncedBytes: number;
+  /** os.tmpdir() of the host: the writer has no environment of its own. */
+  readonly temporaryFolder: string;
   /** Whom the leases name: this sidecar, whichever writer it has. */
   readonly owner: { readonly instance: string; readonly since: string };
+  /** Of a writer that comes after a dead one. */
+  readonly predecessor?: { readonly directory: string; readonly openings: readonly Opening[] } | undefined;
 }
 
 /** System calls, as stats().busy names them; the index is what the shared word holds. */
-export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync'] as const;
+export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync', 'fsync'] as const;
 export type Call = (typeof CALLS)[number];

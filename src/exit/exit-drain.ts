@@ -1,4 +1,6 @@
 import type { Standby } from '../../worker/standby.js';
+import type { Opening } from '../control/protocol.js';
+import type { WriterLink } from '../control/writer-link.js';
 import type { Log } from '../log.js';
 import type { ResolvedOptions } from '../options.js';
 import type { ItemProducer } from '../producer/item-producer.js';
@@ -17,7 +19,9 @@ export interface ExitDrainParts {
   readonly producer: ItemProducer;
   readonly log: Log;
   readonly standby: Standby;
+  readonly writer: WriterLink;
   readonly threads: () => RolloutThread[];
+  readonly openings: () => readonly Opening[];
 }
 
 /**
@@ -34,7 +38,8 @@ export class ExitDrain implements EndListener {
   }
 
   onException(beganMs: number): void {
-    this.#drain(beganMs + this.#parts.options.exitTimeoutMs);
+    // The process may survive it: a writer that is gone gets a successor.
+    this.#drain(beganMs + this.#parts.options.exitTimeoutMs, () => this.#parts.writer.revive());
     this.#report();
   }
 
@@ -47,15 +52,22 @@ export class ExitDrain implements EndListener {
   #drainForGood(beganMs: number): void {
     const { memory, options, threads } = this.#parts;
     const deadline = beganMs + options.exitTimeoutMs;
-    if (this.#drain(deadline)) this.#releaseLeases(deadline);
+    if (this.#drain(deadline, () => this.#standIn())) this.#releaseLeases(deadline);
     // Nobody will write what comes still later: it is not accepted.
     else for (const { slot } of threads()) seal(memory, slot);
     this.#report();
   }
 
-  /** False when the writer did not get there in time. */
-  #drain(deadline: number): boolean {
-    const { memory, options, producer, ring, standby, threads } = this.#parts;
+  /** This thread writes what is left: nobody comes later who could. */
+  #standIn(): true {
+    const { openings, options, standby } = this.#parts;
+    standby.run(openings(), options.durability === 'synced');
+    return true;
+  }
+
+  /** False when the writer did not get there in time. `replace` a writer that is gone: true when everything is done that can be. */
+  #drain(deadline: number, replace: () => boolean): boolean {
+    const { memory, options, producer, ring, threads } = this.#parts;
     const sync = options.durability === 'synced';
     producer.settle();
     let left = threads();
@@ -69,8 +81,8 @@ export class ExitDrain implements EndListener {
       const generation = producerGeneration(ring);
       left = left.filter((thread) => !isThere(thread));
       if (hasWriterExited(memory)) {
-        standby.run(threads().map(({ id: threadId, slot, incarnation, base, path }) => ({ threadId, slot, incarnation, base, path })), sync);
-        return true;
+        if (replace()) return true;
+        continue;
       }
       if (left.length === 0) return true;
       const leftMs = deadline - performance.now();

@@ -87,7 +87,8 @@ export class Registry {
     this.#host.assertOpen();
     if (parentId !== undefined) this.#assertParent(parentId, id);
     const thread = this.#takeSlot(id, fork === undefined ? 'created' : 'forked', path, parentId);
-    const opening = this.#open(thread, (place, deadlineMs) => writer.call('createThread', deadlineMs, (control) => control.createThread({ ...command, ...place })))
+    const opening = this.#open(thread, (place, deadlineMs) =>
+      writer.call('createThread', deadlineMs, (control, isAgain) => control.createThread({ ...command, ...place, isAgain })))
       .then(() => this.#family.head(this.#enter(thread, { path, base, recovery: undefined, parentId, meta })));
     if (parentId !== undefined) this.#family.add(parentId, thread, opening);
     return opening;
@@ -240,7 +241,7 @@ export class Registry {
   async #undo(thread: RolloutThread): Promise<void> {
     const { slot, incarnation, id: threadId } = thread;
     const { log, options, writer } = this.#host;
-    const release = { slot, incarnation, threadId, sync: false };
+    const release = { slot, incarnation, threadId, sync: false, abandon: false };
     await writer.call('releaseThread', options.closeTimeoutMs, (control) => control.releaseThread(release)).then(
       () => { this.remove(thread); },
       () => { log.debug({ threadId }, 'a slot stays taken: its opening was not undone'); },

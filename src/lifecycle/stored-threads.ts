@@ -64,7 +64,7 @@ export class StoredThreads {
     return this.#inTree(id, async ({ threadId, path }) => {
       await this.#unreferenced(threadId, async () => {
         const { options, writer } = this.#host;
-        await writer.call('deleteRollout', options.closeTimeoutMs, (control) => control.deleteRollout({ threadId, path }));
+        await writer.call('deleteRollout', options.closeTimeoutMs, (control, isAgain) => control.deleteRollout({ threadId, path, isAgain }));
       });
     }, forksFirst);
   }

@@ -1,3 +1,4 @@
+import type { DrainedThread } from '../control/protocol.js';
 import { isLastwordError, LastwordError } from '../errors.js';
 import { checkClose, type ResolvedOptions } from '../options.js';
 import { wakeWriter } from '../ring/doorbell.js';
@@ -15,6 +16,8 @@ const HELD_SHARE = 0.5;
 export interface ClosePlan {
   readonly durability: Durability;
   readonly waitForTracked: boolean;
+  /** What cannot be written goes to a salvage file. */
+  readonly abandon: boolean;
   /** Until when held work is waited for. */
   readonly heldUntil: number;
   readonly deadline: number;
@@ -22,9 +25,9 @@ export interface ClosePlan {
 
 /** @throws LASTWORD_INVALID_OPTION */
 export function planClose(options: CloseOptions, defaults: ResolvedOptions): ClosePlan {
-  const { durability, timeoutMs, waitForTracked } = checkClose(options, defaults);
+  const { durability, timeoutMs, waitForTracked, abandon } = checkClose(options, defaults);
   const now = performance.now();
-  return { durability, waitForTracked, heldUntil: now + timeoutMs * HELD_SHARE, deadline: now + timeoutMs };
+  return { durability, waitForTracked, abandon, heldUntil: now + timeoutMs * HELD_SHARE, deadline: now + timeoutMs };
 }
 
 /** How far the close of one opening has come. Called again after a rejection, it goes on from there. */
@@ -35,6 +38,8 @@ export class ThreadClose {
   #heldBy: string[] | undefined;
   /** Phase 1 is done: the writer may have let go of the file since, so it is not asked again. */
   #isDrained = false;
+  /** Where the items are that were given up. */
+  #salvage: string | undefined;
 
   constructor(thread: RolloutThread, host: ThreadHost) {
     this.#thread = thread;
@@ -47,7 +52,7 @@ export class ThreadClose {
     } catch (error) {
       const { code, context } = isLastwordError(error) ? error : { code: undefined, context: { unwritten: undefined } };
       // Of a thread that failed all has been said.
-      if (this.#thread.state !== 'failed') this.#host.log.error({ threadId: this.#thread.id, code, unwritten: context.unwritten }, 'close could not finish');
+      if (this.#thread.state !== 'failed' || plan.abandon) this.#host.log.error({ threadId: this.#thread.id, code, unwritten: context.unwritten }, 'close could not finish');
       throw error;
     }
   }
@@ -55,7 +60,7 @@ export class ThreadClose {
   async #run(plan: ClosePlan): Promise<ThreadCloseReceipt> {
     const { memory, log } = this.#host;
     const thread = this.#thread;
-    thread.assertNotFailed();
+    if (!plan.abandon) thread.assertNotFailed();
     moveState(memory, thread.slot, 'closing');
     thread.abort();
     const children = this.#host.closeChildren(thread, plan);
@@ -64,15 +69,16 @@ export class ThreadClose {
     // Again: other work may have begun in the same tick as the last one ended.
     while (mayWait && thread.held.labels.length > 0 && leftUntil(plan.heldUntil) > 0) await thread.held.settled(leftUntil(plan.heldUntil));
     const heldBy = this.#seal();
-    if (!this.#isDrained) await this.#drain(plan.deadline);
+    if (!this.#isDrained) await this.#drain(plan);
     this.#isDrained = true;
     if (failures.length > 0) throw incompleteClose(failures);
     const { durability } = plan;
-    await this.#release(durability === 'synced', plan.deadline);
+    await this.#release(plan);
     moveState(memory, thread.slot, 'closed');
+    const isSynced = durability === 'synced' && thread.synced >= thread.written;
     const receipt = {
-      threadId: thread.id, durability: durability === 'synced' ? durability : 'written', nextOrdinal: thread.accepted,
-      items: thread.accepted - thread.base, late: thread.late, forced: heldBy.length > 0, heldBy, salvage: undefined,
+      threadId: thread.id, durability: isSynced ? 'synced' : 'written', nextOrdinal: thread.written,
+      items: thread.accepted - thread.base, late: thread.late, forced: heldBy.length > 0, heldBy, salvage: this.#salvage,
     } satisfies ThreadCloseReceipt;
     const { id: threadId } = thread;
     if (receipt.forced) log.warn({ threadId, heldBy, nextOrdinal: receipt.nextOrdinal }, 'close forced: sealed while work was still held');
@@ -91,14 +97,19 @@ export class ThreadClose {
   }
 
   /** Phase 1: the writer acknowledges the count that write() took, and it is what was accepted. */
-  async #drain(deadline: number): Promise<void> {
+  async #drain({ deadline, abandon }: ClosePlan): Promise<void> {
     const { writer, producer } = this.#host;
     const { slot, incarnation, base } = this.#thread;
     producer.settle();
     let acknowledged: number;
     try {
-      const reply = await writer.call('drainThread', leftUntil(deadline), (control) => control.drainThread({ slot, incarnation }));
-      acknowledged = base + reply.written;
+      const command = { slot, incarnation, abandon };
+      const { written, salvage } = await writer.call('drainThread', leftUntil(deadline), (control) => control.drainThread(command));
+      acknowledged = base + written;
+      if (abandon) {
+        this.#abandoned(acknowledged, salvage);
+        return;
+      }
     } catch (error) {
       if (!isLastwordError(error)) throw error;
       if (error.code !== 'LASTWORD_TIMEOUT') throw this.#thread.withUnwritten(error);
@@ -108,10 +119,22 @@ export class ThreadClose {
   }
 
   /** Phase 2: synced as asked, the file closed, the lease released. */
-  async #release(sync: boolean, deadline: number): Promise<void> {
+  async #release({ durability, deadline, abandon }: ClosePlan): Promise<void> {
     const { slot, incarnation, id: threadId } = this.#thread;
-    const command = { slot, incarnation, threadId, sync };
-    await this.#host.writer.call('releaseThread', leftUntil(deadline), (control) => control.releaseThread(command));
+    const command = { slot, incarnation, threadId, sync: durability === 'synced', abandon };
+    const { leaseError } = await this.#host.writer.call('releaseThread', leftUntil(deadline), (control) => control.releaseThread(command));
+    if (leaseError === undefined) return;
+    const { code, context: { errno } } = leaseError;
+    this.#host.log.warn({ threadId, code, errno }, 'an abandoned thread keeps its lease until this process ends');
+  }
+
+  /** The close gave up on what is not written. */
+  #abandoned(acknowledged: number, salvage: DrainedThread['salvage']): void {
+    const { id: threadId, accepted } = this.#thread;
+    if (acknowledged >= accepted) return;
+    this.#salvage = salvage?.path;
+    const unwritten = [{ threadId, from: acknowledged, to: accepted - 1 }];
+    this.#host.log.error({ threadId, unwritten, salvage: salvage?.path, records: salvage?.records }, 'close gave up on items that are not written');
   }
 
   /** `acknowledged`: below it everything is on disk, as far as is known. */

@@ -1,5 +1,5 @@
 import { LastwordError } from '../errors.js';
-import { ringDoorbell, producerGeneration, sleepProducer, wakeWriter } from '../ring/doorbell.js';
+import { hasWriterExited, ringDoorbell, producerGeneration, sleepProducer, wakeWriter } from '../ring/doorbell.js';
 import { eraseStamp, frameBytes, writeItemHeader } from '../ring/frame.js';
 import { COUNT_MAX, FRAME_HEADER_BYTES, KIB } from '../ring/layout.js';
 import { ringAddress, type ProducerMemory, type SidecarMemory } from '../ring/memory.js';
@@ -52,6 +52,8 @@ export class ItemProducer {
   #isOwed = false;
   /** Called after each publish once the process ends: nobody comes later who would see to it that it is written. */
   onPublished: (() => void) | undefined;
+  /** Called where there is no room and the writer has said its last word: nobody else can tell, as this thread is blocked. */
+  onWriterGone: (() => void) | undefined;
   /** How often the writer had to be notified after an append. */
   notifies = 0;
 
@@ -232,6 +234,7 @@ export class ItemProducer {
         return address;
       }
       if (sealWordOf(this.#sidecar, slot) < 0) return FULL;
+      if (hasWriterExited(this.#sidecar)) this.onWriterGone?.();
       if (whenFull === 'throw' || this.#isRefusing) {
         ringDoorbell(this.#sidecar);
         throw this.#fullError();

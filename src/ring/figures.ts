@@ -1,11 +1,18 @@
 /** Figures of the writer in shared words, so that stats() asks nobody: counters, histograms, the call it is in. */
 import {
-  BUSY_CALL_WORD, BUSY_SINCE_WORD, FIGURES, HISTOGRAM_BUCKETS, SYNC_HISTOGRAM_WORD, WRITE_HISTOGRAM_WORD, type Figure,
+  BUSY_CALL_WORD, BUSY_SINCE_WORD, FIGURES, HISTOGRAM_BUCKETS, SYNC_HISTOGRAM_WORD, WRITE_HISTOGRAM_WORD, WRITER_EXITED_WORD, WRITER_PARKED_WORD,
+  type Figure,
 } from './layout.js';
 import type { SidecarMemory } from './memory.js';
 
 export function addFigure(sidecar: SidecarMemory, figure: Figure, amount: number): void {
   Atomics.add(sidecar.figures, FIGURES.indexOf(figure), BigInt(amount));
+}
+
+/** By main, between a writer that is gone and its successor: what only a writer that runs can say. */
+export function resetWriter({ figures, words }: SidecarMemory): void {
+  for (const word of [WRITER_EXITED_WORD, WRITER_PARKED_WORD, BUSY_CALL_WORD]) Atomics.store(words, word, 0);
+  for (const figure of ['filesOpen', 'bytesUnsynced'] as const) Atomics.store(figures, FIGURES.indexOf(figure), 0n);
 }
 
 export function figureOf(sidecar: SidecarMemory, figure: Figure): number {

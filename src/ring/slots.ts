@@ -11,14 +11,14 @@ export type SlotState = (typeof SLOT_STATES)[number];
 
 /**
  * The lifecycle of a thread, and with it of its slot. From open to free: its rollout could not be made. A drain that was
- * not acknowledged stays `closing`.
+ * not acknowledged stays `closing`. From failed to closed: it was abandoned.
  */
 export const TRANSITIONS = {
   free: ['open'],
   open: ['closing', 'failed', 'free'],
   closing: ['closed', 'failed'],
   closed: ['free'],
-  failed: [],
+  failed: ['closed'],
 } as const satisfies Record<SlotState, readonly SlotState[]>;
 
 const TWO_TO_32 = 2 ** 32;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LATE, type Sidecar, type SidecarEvents, type Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
-import { mutantPackage } from '../support/mutants.js';
+import { mutantPackage, type Patch } from '../support/mutants.js';
 import { PASSING, RiggedDisk, type Passing } from '../support/rigged-disk.js';
 import { BREAKS, itemsOf, numbered, openTestSidecar, rejection, temporaryFolder, until, upTo } from '../support/sidecars.js';
 
@@ -198,18 +198,25 @@ describe('a writer that dies while a thread of it cannot be written', () => {
 
   test('the control: one that does not look at what is parked loses it', async () => {
     const disk = new RiggedDisk('ENOSPC', { word: 'BAD', more: [BREAKS] });
-    const { lastwordUrl } = mutantPackage({ file: 'worker/writer.js', find: 'if (own.length === 0)', replace: 'if (own.length >= 0)' });
+    const { lastwordUrl } = mutantPackage({ file: 'worker/retries.js', find: 'if (own.length === 0)', replace: 'if (own.length >= 0)' });
     expect(await itemsOf(endsAfterDeath(disk, lastwordUrl))).toEqual([]);
   });
 });
 
 describe('the control: the same test finds', () => {
   test.each([
-    ['a writer that does not cut back', { file: 'worker/rollout-file.js', find: 'fs.truncate(descriptor, this.#wholeBytes);', replace: '' }],
+    ['a writer that does not cut back', { file: 'worker/rollout-file.js', find: 'fs.truncate(descriptor, this.wholeBytes);', replace: '' }],
     ['a writer that lets go of what it could not park', { file: 'worker/writer.js', find: 'if (!ring.isStalled)', replace: 'if (true)' }],
-    ['a writer that forgets what it parked', { file: 'worker/writer.js', find: 'file.parked.push(parked);', replace: '' }],
+    ['a writer that forgets what it parked', { file: 'worker/retries.js', find: 'file.parked.push(parked);', replace: '' }],
     ['a writer that writes twice what it had written before the error', { file: 'worker/writer.js', find: 'file.written + output.items;', replace: 'groups.frameCount;' }],
   ])('%s', async (_what, patch) => {
+    // What is in ring and parking area when the disk is full is the machine's to decide.
+    let isFound = false;
+    for (let tries = 0; tries < 5 && !isFound; tries += 1) isFound = await isWrong(patch);
+    expect(isFound).toBe(true);
+  });
+
+  async function isWrong(patch: Patch): Promise<boolean> {
     const disk = new RiggedDisk('ENOSPC', { word: 'BAD', more: [patch] });
     const { sick, well } = await open(disk, { ringBytes: 64 * 1024, overflowBytes: 512 * 1024, itemBytesMax: 256 * 1024, fullTimeoutMs: 50, closeTimeoutMs: 3000 });
     disk.refuse();
@@ -226,6 +233,6 @@ describe('the control: the same test finds', () => {
     disk.take();
     const closed = await sick.close().catch((error: unknown) => error);
     const items = await itemsOf(sick.path).catch(() => []);
-    expect(closed instanceof Error || JSON.stringify(items) !== JSON.stringify(accepted)).toBe(true);
-  });
+    return closed instanceof Error || JSON.stringify(items) !== JSON.stringify(accepted);
+  }
 });

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LATE, openSidecar, type Sidecar, type Thread, type ThreadPage, type ThreadSummary } from 'lastword';
 import { afterAll, describe, expect, test } from 'vitest';
+import { openRecorded } from '../support/ledger.js';
 import { markdownTable } from '../support/markdown.js';
 import { mutantWriter, withheldAnswer, type Patch } from '../support/mutants.js';
-import { breakingWriter, numbered, openTestSidecar, rejection, until } from '../support/sidecars.js';
+import { lostLibrary, numbered, openTestSidecar, rejection, until } from '../support/sidecars.js';
 
 interface Case { readonly sidecar: Sidecar; readonly thread: Thread; readonly closing: Promise<unknown> | undefined; readonly end: () => Promise<void> }
 
@@ -120,6 +121,11 @@ const THREAD_METHODS: Record<string, (state: Case) => Promise<string> | string> 
     if (again === closing) return 'the same promise';
     return outcome(again, () => 'receipt');
   },
+  'close with abandon': ({ thread, closing }) => {
+    const again = thread.close({ abandon: true });
+    if (again === closing) return 'the same promise';
+    return outcome(again, () => 'receipt');
+  },
   'dispose': async ({ thread, end, closing }) => {
     const wasClosed = thread.state === 'closed';
     const disposing = outcome(thread[Symbol.asyncDispose](), () => (wasClosed ? 'nothing' : disposed(thread)));
@@ -176,7 +182,8 @@ const SIDECAR_STATES: Record<string, () => Promise<Case>> = {
     return { sidecar, thread, closing, end: nothing };
   },
   failed: async () => {
-    const { sidecar, thread } = await opened(breakingWriter());
+    const { lastwordUrl, writerUrl } = lostLibrary();
+    const { sidecar, thread } = await withThread((await openRecorded({ writerUrl }, lastwordUrl)).sidecar);
     thread.append({ type: 'BREAK' });
     await until(() => sidecar.state === 'failed', 'the writer has died');
     return { sidecar, thread, closing: undefined, end: nothing };

@@ -8,7 +8,7 @@ import { openRecorded, type LogLine } from '../support/ledger.js';
 import { markdownTable } from '../support/markdown.js';
 import { mutantPackage, slowWriter, type Patch } from '../support/mutants.js';
 import { RiggedDisk } from '../support/rigged-disk.js';
-import { breakingWriter, rejection, until } from '../support/sidecars.js';
+import { breakingWriter, lostLibrary, oneDeath, rejection, until } from '../support/sidecars.js';
 
 /** Stands in items, errors and metadata of the host: none of it may be logged. */
 const CANARY = 'canary-5f1c';
@@ -20,6 +20,8 @@ interface Row {
   /** Its only lines above debug; of a row at debug, those that must be among the lines. */
   readonly says: (scene: Scene) => Promise<object[]>;
   readonly options?: () => Partial<SidecarOptions>;
+  /** In place of the shipped one. */
+  readonly library?: () => { lastwordUrl: string; writerUrl: URL };
   /** Level of what another row says first. */
   readonly behind?: LogLine['level'];
 }
@@ -148,12 +150,49 @@ const ROWS: Readonly<Record<string, Row>> = {
     },
   },
   'the writer died': {
+    options: () => ({ writerUrl: oneDeath() }),
+    says: async ({ sidecar, thread }) => {
+      await thread.flush();
+      const restarted = once(sidecar, 'writerRestarted');
+      thread.append({ type: 'BREAK', payload: CANARY });
+      await thread.flush();
+      await restarted;
+      await sidecar.close();
+      return [{ exitCode: 1, replayed: 1 }];
+    },
+  },
+  'it died three times in ten seconds': {
+    behind: 'warn',
     options: () => ({ writerUrl: breakingWriter() }),
     says: async ({ sidecar, thread }) => {
       thread.append({ type: 'BREAK', payload: CANARY });
-      await until(() => sidecar.state === 'failed', 'the death of the writer');
+      await thread.flush();
+      await sidecar.close();
+      return [{ code: 'LASTWORD_WRITER_EXITED', exitCode: 1 }];
+    },
+  },
+  'and the host\'s thread cannot write either': {
+    behind: 'warn',
+    library: lostLibrary,
+    says: async ({ sidecar, thread }) => {
+      await thread.flush();
+      thread.append({ type: 'BREAK', payload: CANARY });
+      await until(() => sidecar.state === 'failed', 'the end of all writers');
       await rejection(sidecar.close());
-      return [{ code: 'LASTWORD_WRITER_EXITED', exitCode: 1, threads: 1 }];
+      return [{ code: 'LASTWORD_WRITER_EXITED', unwritten: [{ threadId: thread.id, from: 2, to: 2 }] }];
+    },
+  },
+  'close gave up on items, abandon': {
+    says: async ({ thread }) => {
+      await thread.flush();
+      truncateSync(thread.path, 3);
+      thread.append(ITEM);
+      await rejection(thread.flush());
+      const { salvage } = await thread.close({ abandon: true });
+      const unwritten = [{ threadId: thread.id, from: 2, to: 2 }];
+      return [
+        { threadId: thread.id, code: 'LASTWORD_WRITE_FAILED', errno: undefined, unwritten }, { threadId: thread.id, unwritten, salvage, records: 1 },
+      ];
     },
   },
   'close could not finish': {
@@ -176,8 +215,9 @@ const levelOf = (condition: string): string => TABLE.get(condition)?.get('level'
 interface Said { readonly lines: readonly LogLine[]; readonly expected: readonly object[] }
 
 async function provoked(condition: string, lastwordUrl?: string): Promise<Said> {
-  const { behind, options, says } = ROWS[condition] ?? {};
-  const { sidecar, lines } = await openRecorded(options?.(), lastwordUrl);
+  const { behind, library, options, says } = ROWS[condition] ?? {};
+  const other = library?.();
+  const { sidecar, lines } = await openRecorded({ ...options?.(), ...(other === undefined ? {} : { writerUrl: other.writerUrl }) }, lastwordUrl ?? other?.lastwordUrl);
   const thread = await sidecar.createThread();
   thread.append(ITEM);
   const expected = await says?.({ sidecar, thread }) ?? [];
@@ -227,7 +267,7 @@ describe('the control: the same check hears', () => {
       file: 'src/sidecar.js', find: 'this.log.debug({ threadId: thread.id, items', replace: 'this.log.warn({ threadId: thread.id, items',
     }, 'said at warn'],
     ['a failure that is not told', 'close could not finish', {
-      file: 'src/lifecycle/thread-close.js', find: "if (this.#thread.state !== 'failed')", replace: 'if (this.#thread === undefined)',
+      file: 'src/lifecycle/thread-close.js', find: "if (this.#thread.state !== 'failed' || plan.abandon)", replace: 'if (this.#thread === undefined)',
     }, 'said [], not'],
     ['a warning without its thread', 'close forced past work still held', {
       file: 'src/lifecycle/thread-close.js', find: 'log.warn({ threadId, heldBy,', replace: 'log.warn({ heldBy,',

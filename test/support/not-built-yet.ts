@@ -1,14 +1,8 @@
 /** What the contract has and this version does not. What is built may not stand here; a type stands for its members. */
 export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: readonly string[] }[] = [
   {
-    reason: 'Closing that gives up on what cannot be written.',
-    names: ['CloseOptions.abandon'],
-  },
-  {
-    reason: 'What a disk in trouble and a dead writer do to a host that goes on.',
-    names: [
-      'SidecarEvents.writerRestarted', 'importSalvage',
-    ],
+    reason: 'What was left behind, put back.',
+    names: ['importSalvage'],
   },
   {
     reason: 'Producers in other JavaScript threads.',

@@ -16,14 +16,15 @@ export class RiggedDisk {
   /** While there is such a file, writes are refused. */
   readonly sign = join(temporaryFolder(), 'refuses');
 
-  /** Refuses what holds the word, half-written; `more` patches of the writer come along. */
-  constructor(error: Passing = 'ENOSPC', { word = '', more = [] as Patch[] } = {}) {
+  /** Refuses what holds the word, half-written, and takes salvage files or not; `more` patches of the writer come along. */
+  constructor(error: Passing = 'ENOSPC', { word = '', takesSalvage = false, more = [] as Patch[] } = {}) {
     const { errno, code } = PASSING[error];
     this.writerUrl = mutantWriter({
       file: 'worker/fs-ops.js',
       find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
       replace: `write: (descriptor, bytes, offset, length) => {
-        const isRefused = fs.existsSync(${JSON.stringify(this.sign)}) && Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes(${JSON.stringify(word)});
+        const text = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
+        const isRefused = fs.existsSync(${JSON.stringify(this.sign)}) && text.includes(${JSON.stringify(word)}) && !(${takesSalvage} && text.includes('{"threadId":"'));
         if (!isRefused) return fs.writeSync(descriptor, bytes, offset, length);
         fs.writeSync(descriptor, bytes, offset, Math.floor(length / 2));
         throw Object.assign(new Error('refused'), { code: ${JSON.stringify(code)}, errno: ${errno}, syscall: 'write' });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openSidecar, type RolloutRecord, type Sidecar, type SidecarOptions } from 'lastword';
 import { readRollout } from 'lastword';
 import { onTestFinished } from 'vitest';
-import { mutantWriter, type Patch } from './mutants.js';
+import { mutantPackage, mutantWriter, type Patch } from './mutants.js';
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {
@@ -90,4 +90,22 @@ export const BREAKS: Patch = {
 
 export function breakingWriter(): URL {
   return mutantWriter(BREAKS);
+}
+
+/** In a patch: this is the first writer of its sidecar. */
+export const IS_FIRST_WRITER = "process.getBuiltinModule('node:worker_threads').workerData.predecessor === undefined";
+
+/** The first writer dies of an item of the type BREAK; its successor does not. */
+export const BREAKS_ONCE: Patch = { ...BREAKS, replace: BREAKS.replace.replace('if (', `if (${IS_FIRST_WRITER} && `) };
+
+export function oneDeath(): URL {
+  return mutantWriter(BREAKS_ONCE);
+}
+
+/** A library whose writers all die of such an item, and whose main thread cannot take their place. */
+export function lostLibrary(): { lastwordUrl: string; writerUrl: URL } {
+  const { lastwordUrl, writerUrl } = mutantPackage(BREAKS, {
+    file: 'worker/standby.js', find: 'takeOver(engine, this.#directory, openings);', replace: "throw new Error('main cannot write');",
+  });
+  return { lastwordUrl, writerUrl: new URL(writerUrl) };
 }

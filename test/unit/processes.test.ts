@@ -12,7 +12,7 @@ const startOf = (pid: number): string => parseStat(readFileSync(`/proc/${pid}/st
 
 /** A process that ends with the test. */
 function child(command: string, ...args: string[]): ChildProcess & { pid: number } {
-  const started = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const started = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit', 'pipe'] });
   const ended = once(started, 'exit');
   onTestFinished(async () => {
     started.kill('SIGKILL');
@@ -42,10 +42,15 @@ describe('a process', () => {
   });
 
   test('that has ended, and that its parent has not asked after, is dead', async () => {
-    const parent = child('sh', '-c', 'sleep 0 & echo $!; exec cat');
-    const [text] = await once(parent.stdout as NodeJS.ReadableStream, 'data') as [Buffer];
-    const pid = Number(text.toString());
+    const parent = child('sh', '-c', 'cat <&3 & echo $!; exec 3<&-; exec cat');
+    const said = async (): Promise<string> => ((await once(parent.stdout as NodeJS.ReadableStream, 'data')) as [Buffer])[0].toString();
+    const pid = Number(await said());
     const start = startOf(pid);
+    // What answers is no shell any more, which would ask after its children.
+    const answer = said();
+    parent.stdin?.write('?');
+    expect(await answer).toBe('?');
+    (parent.stdio[3] as NodeJS.WritableStream).end();
     await until(() => stateOf(pid) === 'Z', 'the end of the child');
     expect(systemProcesses.isAlive({ pid, start })).toBe(false);
   });

@@ -13,6 +13,8 @@ import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from './owner.js';
 import { HEARTBEAT_AGE_MAX_MS, instanceOf, OwnerFile, removeFile, type OwnerFileParts } from './owner-file.js';
 
 const FOLDER = 'locks';
+/** Not of what is referred to: `<id>.ref.lock`. */
+const THREAD_LOCK = /^([^.]+)\.lock$/;
 /** Others come and go between two looks; more often than this is no coincidence. */
 const TRIES_MAX = 16;
 /** What open() says of links, folders, sockets and devices. */
@@ -46,6 +48,11 @@ export class Leases {
     this.#owner = { ...parts.processes.self(), instance, since };
   }
 
+  /** Of this opening of the sidecar, and of no other ever. */
+  get instance(): string {
+    return this.#owner.instance;
+  }
+
   openDirectory(root: string): void {
     this.#root = root;
   }
@@ -58,7 +65,7 @@ export class Leases {
     const lock = this.#lockOf(threadId);
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
       // What stands there may be held since an earlier term, or by a dead writer of the same sidecar.
-      if (this.#tryLink(lock) || this.#find(lock)?.owner?.instance === this.#owner.instance || this.#supersede(lock, threadId)) {
+      if (this.#tryLink(lock) || this.#isOurs(lock) || this.#supersede(lock, threadId)) {
         this.#held.set(threadId, term);
         this.#assertNotInCodex(threadId);
         return;
@@ -81,11 +88,28 @@ export class Leases {
     }
   }
 
+  /** A dead writer of this sidecar may have taken it. */
   release(threadId: string): void {
-    if (!this.#held.delete(threadId)) return;
+    this.#held.delete(threadId);
     const lock = this.#lockOf(threadId);
     // One that somebody took away is not ours to remove.
-    if (this.#find(lock)?.owner?.instance === this.#owner.instance) removeFile(this.#parts.fs, lock);
+    if (this.#isOurs(lock)) removeFile(this.#parts.fs, lock);
+  }
+
+  /** Removes what a dead writer of this sidecar held, but for these threads, and for references: whoever waits for those asks again. */
+  takeOver(threadIds: ReadonlySet<string>): void {
+    const { fs } = this.#parts;
+    fs.makeDirectory(this.#folder);
+    for (const name of fs.readFolder(this.#folder)) {
+      const [, threadId] = THREAD_LOCK.exec(name) ?? [];
+      if (threadId === undefined || threadIds.has(threadId)) continue;
+      const lock = join(this.#folder, name);
+      if (this.#isOurs(lock)) removeFile(fs, lock);
+    }
+  }
+
+  #isOurs(lock: string): boolean {
+    return this.#find(lock)?.owner?.instance === this.#owner.instance;
   }
 
   /** Lets go of everything, as the last act of a sidecar. */

@@ -1,0 +1,63 @@
+/** What a writer does first that comes after a dead one: the same memory, and files whose end the dead one knew alone. */
+import { dirname } from 'node:path';
+import type { Opening } from '../src/control/protocol.js';
+import { fromWireError, isLastwordError, LastwordError } from '../src/errors.js';
+import { acceptedIn, sealWordOf, syncedOf, writtenOf } from '../src/ring/slots.js';
+import type { Engine } from './engine.js';
+import { findEnd } from './recovery/find-end.js';
+import { makeWhole } from './recovery/resume-rollout.js';
+import { RolloutFile } from './rollout-file.js';
+import type { FsOps } from './seams.js';
+
+/** Before anything else. Returns how many items are accepted and not in their files yet. */
+export function takeOver(engine: Engine, directory: string, openings: readonly Opening[]): number {
+  const { leases, sidecar, syncs, writer } = engine;
+  syncs.rootOpened(directory, undefined);
+  leases.openDirectory(directory);
+  leases.takeOver(new Set(openings.map(({ threadId }) => threadId)));
+  let left = 0;
+  for (const opening of openings) {
+    const { failure } = opening;
+    const accepted = acceptedIn(sealWordOf(sidecar, opening.slot));
+    const written = writtenOf(sidecar, opening.slot);
+    if (failure === undefined && written === accepted && isAnothers(engine, opening)) continue;
+    const file = new RolloutFile(opening, undefined);
+    // Until the file is asked: it holds no less.
+    file.written = written;
+    file.synced = syncedOf(sidecar, opening.slot);
+    if (failure !== undefined) file.fail(fromWireError(failure));
+    if (opening.isDegraded) writer.troubles.takeOver(file);
+    writer.addRollout(file);
+    if (failure !== undefined) continue;
+    // Its name may be new, and not synced.
+    syncs.folderChanged(dirname(opening.path));
+    writer.findEnd(file);
+    left += accepted - file.written;
+  }
+  return left;
+}
+
+/** The dead writer had let go of it already, and somebody has taken it. */
+function isAnothers({ leases }: Engine, { threadId }: Opening): boolean {
+  try {
+    leases.hold(threadId);
+    return false;
+  } catch (error) {
+    // Any other failure is met again by the first write.
+    return isLastwordError(error) && error.code === 'LASTWORD_THREAD_BUSY';
+  }
+}
+
+/** The file's own end says what is written. What is torn is the dead writer's own, and still in the ring. */
+export function takeOverEnd(fs: FsOps, file: RolloutFile, descriptor: number): void {
+  const end = findEnd(fs, descriptor, file.path);
+  const written = end.nextOrdinal - file.base;
+  if (written < file.written) throw neverCame(file, written, file.written);
+  file.found({ wholeBytes: makeWhole(fs, descriptor, end), isNumbered: end.isNumbered }, written);
+}
+
+/** Items `from` to below `to` of an opening: a hole, behind which nothing is written. */
+export function neverCame({ base, threadId }: RolloutFile, from: number, to: number): LastwordError {
+  const unwritten = [{ threadId, from: base + from, to: base + to - 1 }];
+  return new LastwordError('LASTWORD_DRAIN_INCOMPLETE', `ordinals ${base + from} to ${base + to - 1} never came`, { unwritten });
+}
