@@ -40,6 +40,8 @@ export class RolloutFile {
   /** Undefined while only a dead writer knew it. */
   #end: FileEnd | undefined;
   #failure: LastwordError | undefined;
+  /** What we may have written behind the last whole record, at most. */
+  #looseBytes = 0;
 
   constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, end: FileEnd | undefined) {
     this.threadId = thread.threadId;
@@ -95,15 +97,20 @@ export class RolloutFile {
     this.#failure ??= error;
   }
 
-  /** Nobody else has written to the file or cut it since we did. */
+  /** Nobody else has written to the file or cut it since we did. Cuts off what a failed write left, if that failed before. */
   assertUntouched(fs: FsOps, descriptor: number): void {
     const size = fs.size(descriptor);
     if (size === this.wholeBytes) return;
+    if (size > this.wholeBytes && size <= this.wholeBytes + this.#looseBytes) {
+      this.cutBack(fs, descriptor);
+      return;
+    }
     throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.wholeBytes} were written`, { path: this.path });
   }
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */
   append(fs: FsOps, descriptor: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.#looseBytes += length;
     try {
       writeAll(fs, descriptor, bytes, offset, length);
     } catch (error) {
@@ -115,6 +122,7 @@ export class RolloutFile {
   /** The file ends in a whole record again, `bytes` further on. */
   commit(bytes: number, nowUs: number): void {
     this.#knownEnd.wholeBytes += bytes;
+    this.#looseBytes -= bytes;
     this.markDirty(bytes, nowUs);
   }
 
@@ -127,5 +135,6 @@ export class RolloutFile {
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
     fs.truncate(descriptor, this.wholeBytes);
+    this.#looseBytes = 0;
   }
 }
