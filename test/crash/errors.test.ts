@@ -4,13 +4,15 @@
  */
 import { expect, test } from 'vitest';
 import { ERRORS, failEveryCall, type Choose } from '../support/crash/errors.js';
+import { counted } from '../support/trials.js';
 import { mutantWriter } from '../support/mutants.js';
 
 /** Each call once and for some time, with one of the errors after the other; `npm run test:faults` has all of them at each. */
 const inTurn: Choose = ({ at }) => [false, true].map((isPersistent) => ({ isPersistent, error: (at + Number(isPersistent)) % ERRORS.length }));
 
-test('P1 P9 P14: whichever system call fails, with EIO, ENOSPC or EACCES, nothing accepted is lost and no level is false', async () => {
+test('P1 P9 P14: whichever system call fails, with EIO, ENOSPC or EACCES, nothing accepted is lost and no level is false', async ({ task }) => {
   const { calls, outcomes } = await failEveryCall(inTurn);
+  counted(task, outcomes.length);
   expect(outcomes.filter(({ complaints }) => complaints.length > 0).map(({ fault, complaints }) => ({ ...fault, call: calls[fault.at - 1], complaints }))).toEqual([]);
   // Almost all of those that were to fail did: a call may come to nothing when an earlier one takes longer.
   expect(outcomes.filter(({ failed }) => failed === 0).length).toBeLessThan(outcomes.length / 20);

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { killOften, type Killed } from '../support/crash/kills.js';
 import { mutantPackage, mutantWriter } from '../support/mutants.js';
+import { counted } from '../support/trials.js';
 import { SEED } from '../support/random.js';
 
 const KILLS = 50;
@@ -10,7 +11,8 @@ const CONTROL_KILLS = 6;
 
 const complained = (killed: readonly Killed[]): string => killed.flatMap(({ complaints }) => complaints).join('\n');
 
-test('P4 P6 P7: a host killed at a random moment leaves everything written, and whole lines once it is opened again', async () => {
+test('P4 P6 P7: a host killed at a random moment leaves everything written, and whole lines once it is opened again', async ({ task }) => {
+  counted(task, KILLS);
   const killed = await killOften(KILLS, SEED);
   expect(killed.filter(({ complaints }) => complaints.length > 0)).toEqual([]);
   expect(killed.filter(({ written }) => written > 10).length, 'hosts that had written something').toBeGreaterThan(KILLS / 2);

@@ -1,13 +1,15 @@
 /** SIGKILL at every system call of a small run: one that resumes, creates, appends, syncs, archives, deletes and closes. */
 import { describe, expect, test } from 'vitest';
 import { CHANGING, faultAtEveryCall, hasStrace } from '../support/crash/strace.js';
+import { counted } from '../support/trials.js';
 import { mutantWriter } from '../support/mutants.js';
 
 const KILL = { calls: CHANGING, fault: 'signal=SIGKILL' };
 
 describe.skipIf(!hasStrace())('a host killed at a system call', () => {
-  test('P4 P7: leaves everything written, and threads that are whole once they are opened again, whichever call it was', async () => {
+  test('P4 P7: leaves everything written, and threads that are whole once they are opened again, whichever call it was', async ({ task }) => {
     const killed = await faultAtEveryCall(KILL);
+    counted(task, killed.length);
     expect(killed.filter(({ complaints, end }) => complaints.length > 0 || end !== 'SIGKILL')).toEqual([]);
     // Every kind of call that the library makes was met.
     expect([...new Set(killed.map(({ call }) => call))].sort()).toEqual(['fdatasync', 'fsync', 'ftruncate', 'link', 'mkdir', 'rename', 'unlink', 'write']);
