@@ -3,6 +3,7 @@ import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
 import { addFigure } from '../src/ring/figures.js';
 import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
+import { markedFrame, type MarkedFrame } from '../src/ring/mark.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
 import { Parking } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
@@ -30,6 +31,8 @@ export interface WriterRing {
   readonly consumer: RingConsumer;
   readonly transcoder: Transcoder;
   readonly parking: Parking;
+  /** What a writer that died was in. */
+  readonly marked: MarkedFrame | undefined;
   /** Its head waits, because the parking area is full. */
   isStalled: boolean;
 }
@@ -78,7 +81,8 @@ export class Writer {
   }
 
   addRing({ consumer, transcoder }: Pick<WriterRing, 'consumer' | 'transcoder'>): void {
-    this.#rings.push({ consumer, transcoder, parking: new Parking(consumer.memory), isStalled: false });
+    const { memory } = consumer;
+    this.#rings.push({ consumer, transcoder, parking: new Parking(memory), marked: markedFrame(memory), isStalled: false });
   }
 
   addRollout(file: RolloutFile): void {
@@ -186,13 +190,13 @@ export class Writer {
     leases.keep(file.threadId);
     const descriptor = files.descriptorOf(file);
     if (!file.isEndKnown) this.#takeOver(file, descriptor);
-    const output = new GroupOutput(this.#parts, memory, file, descriptor);
+    const output = new GroupOutput(this.#parts, ring, file, descriptor);
     try {
       file.assertUntouched(fs, output.descriptor);
       for (const { address, count } of file.parked) {
         const bytes = memory.words[(address >>> 2) + FRAME_BYTES_WORD] ?? 0;
         const timestampMs = memory.doubles[(address >>> 3) + FRAME_TIMESTAMP_DOUBLE] ?? 0;
-        output.line(ring.transcoder, address + FRAME_HEADER_BYTES, bytes, timestampMs, file.base + count);
+        output.line(address + FRAME_HEADER_BYTES, bytes, timestampMs, file.base + count);
       }
       const groups = this.#groups;
       for (let frame = groups.firstOf(group); frame >= 0; frame = groups.nextOf(frame)) {
@@ -203,7 +207,7 @@ export class Writer {
           output.write();
           throw neverCame(file, expected, groups.frameCount);
         }
-        output.line(ring.transcoder, groups.payloadOffset, groups.payloadBytes, groups.timestampMs, file.base + groups.frameCount);
+        output.line(groups.payloadOffset, groups.payloadBytes, groups.timestampMs, file.base + groups.frameCount);
       }
       output.write();
     } finally {
