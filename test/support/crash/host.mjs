@@ -36,11 +36,21 @@ function tellLevels() {
 
 function append() {
   const bytes = itemBytes + below(itemBytes);
-  threads[appended % count].append({ type: 'event_msg', payload: { index: appended, bytes, text: String.fromCharCode(97 + below(26)).repeat(bytes) } });
+  try {
+    threads[appended % count].append(itemOf(bytes));
+  } catch (error) {
+    // Of a disk that takes nothing.
+    if (error.code !== 'LASTWORD_RING_FULL') throw error;
+  }
   appended += 1;
 }
 
-const flush = () => Promise.all(threads.map((thread) => thread.flush({ durability })));
+function itemOf(bytes) {
+  return { type: 'event_msg', payload: { index: appended, bytes, text: String.fromCharCode(97 + below(26)).repeat(bytes) } };
+}
+
+/** What a failing disk says is in the levels. */
+const flush = () => Promise.allSettled(threads.map((thread) => thread.flush({ durability })));
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** One step of each shape of load. */
