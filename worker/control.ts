@@ -34,7 +34,7 @@ export class Control implements WriterControl {
   openDirectory(path: string): Promise<Reply<undefined>> {
     return answer('LASTWORD_INVALID_OPTION', () => {
       const { fs, leases, syncs } = this.#parts;
-      syncs.rootOpened(path, fs.makeDirectory(path));
+      syncs.folders.rootOpened(path, fs.makeDirectory(path));
       fs.checkDirectory(path);
       leases.openDirectory(path);
       return undefined;
@@ -51,14 +51,14 @@ export class Control implements WriterControl {
   }
 
   #create(command: CreateThreadCommand): undefined {
-    const { files, fs, leases, sidecar, syncs, writer } = this.#parts;
+    const { files, sidecar, leases, syncs, writer } = this.#parts;
     if (writer.rolloutOf(command) !== undefined) return undefined;
     const [ring] = writer.rings;
     if (ring === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the writer has no ring');
     this.#holdNew(command.threadId);
     let created: ReturnType<typeof createRollout>;
     try {
-      created = files.whileOpening(() => createRollout(fs, leases.instance, ring, command));
+      created = files.whileOpening(() => createRollout(this.#parts, ring, command));
     } catch (error) {
       leases.release(command.threadId);
       throw error;
@@ -76,7 +76,10 @@ export class Control implements WriterControl {
   }
 
   moveRollout(rollout: StoredRollout & { to: string }): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => moveRollout(this.#parts, rollout));
+    return answer('LASTWORD_WRITE_FAILED', async () => {
+      await this.#parts.syncs.lingered(rollout.path);
+      return moveRollout(this.#parts, rollout);
+    });
   }
 
   holdReference(threadId: string): Promise<Reply<undefined>> {
@@ -88,7 +91,10 @@ export class Control implements WriterControl {
   }
 
   deleteRollout(rollout: StoredRollout & { isAgain: boolean }): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => deleteRollout(this.#parts, rollout));
+    return answer('LASTWORD_WRITE_FAILED', async () => {
+      await this.#parts.syncs.forgotten(rollout.path);
+      return deleteRollout(this.#parts, rollout);
+    });
   }
 
   /** A release that comes while the slot's rollout is being opened waits for it. */
@@ -98,10 +104,11 @@ export class Control implements WriterControl {
   }
 
   async #resume(command: ResumeThreadCommand): Promise<ResumedRollout> {
-    const { files, fs, leases } = this.#parts;
+    const { files, leases, syncs } = this.#parts;
+    await syncs.lingered(command.path);
     leases.hold(command.threadId);
     try {
-      const { file, descriptor, resumed } = await files.whileOpening(() => resumeRollout(fs, command));
+      const { file, descriptor, resumed } = await files.whileOpening(() => resumeRollout(this.#parts, command));
       // Whoever wrote it may have died before a sync: the first one covers what is there.
       this.#add(file, descriptor, 0);
       return resumed;
@@ -163,9 +170,11 @@ export class Control implements WriterControl {
       const file = writer.rolloutOf(command);
       if (file === undefined) return { leaseError: undefined };
       // A flush that still waits for the sync gets it.
-      if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file);
-      while (file.isSyncing) await syncs.settled(file);
-      if (file.failure === undefined || command.abandon) files.close(file);
+      if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file, command.abandon);
+      do {
+        await syncs.settled(file, command.abandon);
+        if (file.failure === undefined || command.abandon) files.close(file);
+      } while (file.isPoisoned && !command.abandon);
       if (file.failure !== undefined && !command.abandon) throw file.failure;
       writer.removeRollout(file);
       syncs.released(file);
@@ -181,8 +190,10 @@ export class Control implements WriterControl {
 
   shutdown(): Promise<Reply<undefined>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      await this.#parts.syncs.stop();
-      this.#parts.files.closeAll();
+      const { files, syncs } = this.#parts;
+      await syncs.stop();
+      files.closeAll();
+      await syncs.finish();
       this.#parts.leases.releaseAll();
       this.#parts.stop();
       return undefined;

@@ -3,6 +3,8 @@ import { LastwordError } from '../src/errors.js';
 import type { CreateThreadCommand } from '../src/control/protocol.js';
 import { HEADER_BYTES, OUTPUT_BYTES, OUTPUT_OFFSET } from '../src/ring/layout.js';
 import type { RingConsumer } from '../src/ring/ring-consumer.js';
+import { HeldRecords, type HeldPool } from './held.js';
+import type { Leases } from './lease/leases.js';
 import { RolloutFile } from './rollout-file.js';
 import type { FsOps } from './seams.js';
 import { removeFile } from './lease/owner-file.js';
@@ -15,18 +17,20 @@ import { writeAll } from './write-all.js';
  * ever sees it empty or half. Returns the file and the descriptor it is open with.
  */
 export function createRollout(
-  fs: FsOps, instance: string, ring: { readonly consumer: RingConsumer; readonly transcoder: Transcoder }, command: CreateThreadCommand,
+  { fs, held, leases: { instance } }: { readonly fs: FsOps; readonly held: HeldPool; readonly leases: Pick<Leases, 'instance'> }, ring: { readonly consumer: RingConsumer; readonly transcoder: Transcoder }, command: CreateThreadCommand,
 ): { file: RolloutFile; descriptor: number } {
   const folder = dirname(command.path);
   fs.makeDirectory(folder);
   const temporary = join(folder, `.${basename(command.path)}.${instance}.tmp`);
   if (command.isAgain) removeFile(fs, temporary);
   const descriptor = fs.createFile(temporary);
+  const records = new HeldRecords(held, 0);
   try {
-    const bytes = writeHeader(fs, descriptor, ring, command);
+    const bytes = writeHeader(fs, descriptor, ring, command, records);
     const published = publish(fs, { temporary, descriptor, bytes }, command);
-    return { file: new RolloutFile(command, { wholeBytes: bytes, isNumbered: true }), descriptor: published };
+    return { file: new RolloutFile(command, { wholeBytes: bytes, isNumbered: true }, records), descriptor: published };
   } catch (error) {
+    records.clear(0);
     fs.close(descriptor);
     fs.unlink(temporary);
     if ((error as Partial<NodeJS.ErrnoException>).code === 'EEXIST') {
@@ -62,18 +66,19 @@ function publish(
 
 /** Transcodes the header from the writer's own area of the memory, where its definitions are known. */
 function writeHeader(
-  fs: FsOps, descriptor: number, { consumer, transcoder }: { consumer: RingConsumer; transcoder: Transcoder }, command: CreateThreadCommand,
+  fs: FsOps, descriptor: number, { consumer, transcoder }: { consumer: RingConsumer; transcoder: Transcoder }, command: CreateThreadCommand, records: HeldRecords,
 ): number {
   const { memory } = consumer;
   const { header, timestampMs, base } = command;
   if (header.byteLength > HEADER_BYTES) throw new LastwordError('LASTWORD_ITEM_TOO_LARGE', `a header has at most ${HEADER_BYTES} bytes`);
   memory.bytes.set(header, memory.layout.headerOffset);
   const limit = OUTPUT_OFFSET + OUTPUT_BYTES;
-  let end = transcoder.line(memory.layout.headerOffset, header.byteLength, timestampMs, base - 1, OUTPUT_OFFSET, limit);
-  let bytes = writeAll(fs, descriptor, memory.bytes, OUTPUT_OFFSET, end - OUTPUT_OFFSET);
-  while (!transcoder.finished) {
-    end = transcoder.resume(OUTPUT_OFFSET, limit);
+  let bytes = 0;
+  const write = (end: number): void => {
     bytes += writeAll(fs, descriptor, memory.bytes, OUTPUT_OFFSET, end - OUTPUT_OFFSET);
-  }
+    records.add(memory.bytes, OUTPUT_OFFSET, end - OUTPUT_OFFSET, 0, 0);
+  };
+  write(transcoder.line(memory.layout.headerOffset, header.byteLength, timestampMs, base - 1, OUTPUT_OFFSET, limit));
+  while (!transcoder.finished) write(transcoder.resume(OUTPUT_OFFSET, limit));
   return bytes;
 }

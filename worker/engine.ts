@@ -3,7 +3,9 @@ import { WRITER_SCRATCH_OFFSET } from '../src/ring/layout.js';
 import { viewProducerMemory, viewSidecarMemory, type SidecarMemory } from '../src/ring/memory.js';
 import { createRingConsumer } from '../src/ring/ring-consumer.js';
 import { FileTable } from './file-table.js';
+import { HeldPool } from './held.js';
 import { Leases } from './lease/leases.js';
+import type { RolloutFile } from './rollout-file.js';
 import type { Clock, FsOps, Processes, Rng } from './seams.js';
 import { SyncScheduler } from './sync.js';
 import { Transcoder } from './transcode/transcoder.js';
@@ -20,6 +22,7 @@ export interface Seams {
 export interface Engine extends Seams {
   readonly sidecar: SidecarMemory;
   readonly files: FileTable;
+  readonly held: HeldPool;
   readonly leases: Leases;
   readonly writer: Writer;
   readonly syncs: SyncScheduler;
@@ -30,16 +33,15 @@ export type EngineData = Omit<WriterData, 'control'>;
 
 export function createEngine(data: EngineData, seams: Seams, tell: (event: WriterEvent) => void, wake: () => void = () => undefined): Engine {
   const sidecar = viewSidecarMemory(data.sidecar);
-  const files: FileTable = new FileTable(seams.fs, sidecar, data.openFilesMax, (file, error) => {
-    writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'close() of the file failed', error);
-  });
+  const files: FileTable = new FileTable(seams.fs, sidecar, data.openFilesMax, (file, error) => { syncs.closeFailed(file, error); });
+  const held = new HeldPool(data.unsyncedBytes);
+  const poison = (file: RolloutFile, error: unknown): void => { syncs.poison(file, error); };
   const leases = new Leases(seams, data.owner);
-  const parts = { ...seams, sidecar, files, leases, temporaryFolder: data.temporaryFolder, tell, wake };
+  const parts = { ...seams, sidecar, files, held, leases, poison, temporaryFolder: data.temporaryFolder, tell, wake };
   const writer = new Writer(parts);
   const { memory, ringBytes, overflowBytes } = data.ring;
-  writer.addRing({
-    consumer: createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes)),
-    transcoder: new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
-  });
-  return { ...parts, writer, syncs: new SyncScheduler(writer, parts, data) };
+  const consumer = createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes));
+  writer.addRing(consumer, new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET));
+  const syncs = new SyncScheduler(writer, parts, data);
+  return { ...parts, writer, syncs };
 }

@@ -5,6 +5,11 @@ import type { FsOps } from './seams.js';
 
 const NO_DESCRIPTOR = ['EMFILE', 'ENFILE'];
 
+/** The process, or the system, has as many files open as it may. */
+export function isNoDescriptor(error: unknown): boolean {
+  return NO_DESCRIPTOR.includes((error as Partial<NodeJS.ErrnoException>).code ?? '');
+}
+
 /** Which rollouts have a descriptor open: the most recently used, at most `openFilesMax`. */
 export class FileTable {
   readonly #fs: FsOps;
@@ -45,16 +50,23 @@ export class FileTable {
       try {
         return open();
       } catch (error) {
-        if (!NO_DESCRIPTOR.includes((error as NodeJS.ErrnoException).code ?? '') || !this.#evict()) throw error;
+        if (!isNoDescriptor(error) || !this.#evict()) throw error;
       }
     }
   }
 
   /** Takes over a descriptor that was opened to make the file. */
   add(file: RolloutFile, descriptor: number): void {
+    file.identity = this.#fs.identify(descriptor);
     this.#descriptors.set(file, descriptor);
     addFigure(this.#sidecar, 'filesOpen', 1);
     addFigure(this.#sidecar, 'filesOpened', 1);
+  }
+
+  /** Goes on with a descriptor of another file. */
+  replace(file: RolloutFile, descriptor: number): void {
+    this.close(file);
+    this.add(file, descriptor);
   }
 
   /** Closes the least recently used file that no sync is in, until one more may be opened. */
@@ -81,7 +93,7 @@ export class FileTable {
     try {
       this.#fs.close(descriptor);
     } catch (error) {
-      // What was written may not reach the disk: the same as a failed sync, and this file's alone.
+      // What was written may not reach the disk: the same as a failed sync.
       this.#onCloseError(file, error);
     }
   }

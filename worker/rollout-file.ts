@@ -1,7 +1,8 @@
 import { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
+import { HeldRecords, type HeldPool } from './held.js';
 import type { Salvage } from './salvage-frames.js';
-import type { FsOps } from './seams.js';
+import type { FileIdentity, FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
 /** How a rollout ends. */
@@ -10,6 +11,13 @@ export interface FileEnd {
   wholeBytes: number;
   /** False where Codex began the file before it numbered records: then no line of it has an ordinal. */
   readonly isNumbered: boolean;
+}
+
+/** What there was to sync when a sync began. */
+export interface SyncBegun {
+  readonly written: number;
+  readonly bytes: number;
+  readonly dirtySinceUs: number | undefined;
 }
 
 /** One opening of a thread, and the file its records go to. Counts are of items of this opening. */
@@ -28,7 +36,12 @@ export class RolloutFile {
   unsyncedBytes = 0;
   /** When the oldest of them was written, µs of the monotonic clock; undefined when there are none. */
   dirtySinceUs: number | undefined;
+  /** A sync is under way, or the file is being made anew. */
   isSyncing = false;
+  /** A sync failed: no write and no sync until the file was made anew. */
+  isPoisoned = false;
+  /** Which file it is, of those that may stand at the path. */
+  identity: FileIdentity | undefined;
   /** The thread was closed: the slot's words are another's now. */
   isReleased = false;
   /** Items that wait in the parking area, in order: the next ones to be written. */
@@ -39,27 +52,36 @@ export class RolloutFile {
   isAbandoned = false;
   /** Undefined while only a dead writer knew it. */
   #end: FileEnd | undefined;
+  /** What no sync has covered, for when one fails. */
+  #held: HeldRecords;
   #failure: LastwordError | undefined;
   /** What we may have written behind the last whole record, at most. */
   #looseBytes = 0;
 
-  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, end: FileEnd | undefined) {
+  constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, end: FileEnd | undefined, held?: HeldRecords) {
     this.threadId = thread.threadId;
     this.slot = thread.slot;
     this.incarnation = thread.incarnation;
     this.base = thread.base;
     this.path = thread.path;
     this.#end = end;
+    this.#held = held ?? new HeldRecords(undefined, end?.wholeBytes ?? 0);
+  }
+
+  get held(): HeldRecords {
+    return this.#held;
   }
 
   get isEndKnown(): boolean {
     return this.#end !== undefined;
   }
 
-  /** The file itself was asked: so many items of this opening are in it. */
-  found(end: FileEnd, written: number): void {
+  /** The file itself was asked: so many items of this opening are in it. What the dead writer held of them is gone. */
+  found(end: FileEnd, written: number, pool: HeldPool): void {
     this.#end = end;
     this.written = written;
+    this.#held = new HeldRecords(pool, end.wholeBytes);
+    if (this.synced < written) this.#held.missFrom(Math.max(0, this.synced));
   }
 
   get isNumbered(): boolean {
@@ -117,6 +139,7 @@ export class RolloutFile {
       this.cutBack(fs, descriptor);
       throw error;
     }
+    this.held.add(bytes, offset, length, this.wholeBytes, this.written);
   }
 
   /** The file ends in a whole record again, `bytes` further on. */
@@ -136,5 +159,35 @@ export class RolloutFile {
   cutBack(fs: FsOps, descriptor: number): void {
     fs.truncate(descriptor, this.wholeBytes);
     this.#looseBytes = 0;
+    this.held.cutTo(this.wholeBytes);
+  }
+
+  beginSync(): SyncBegun {
+    const { written, unsyncedBytes: bytes, dirtySinceUs } = this;
+    this.unsyncedBytes = 0;
+    this.dirtySinceUs = undefined;
+    this.held.beginSync(this.wholeBytes);
+    return { written, bytes, dirtySinceUs };
+  }
+
+  endSync({ written }: SyncBegun): void {
+    this.synced = written;
+    this.held.endSync();
+  }
+
+  /** The sync failed, or could not be made: there is as much to do as before. */
+  undoSync({ bytes, dirtySinceUs }: SyncBegun): void {
+    this.unsyncedBytes += bytes;
+    this.dirtySinceUs = dirtySinceUs ?? this.dirtySinceUs;
+    this.held.undoSync();
+  }
+
+  /** No sync follows: returns how many bytes waited for one. */
+  giveUpSync(): number {
+    const { unsyncedBytes } = this;
+    this.unsyncedBytes = 0;
+    this.dirtySinceUs = undefined;
+    this.held.clear(this.#end?.wholeBytes ?? 0);
+    return unsyncedBytes;
   }
 }

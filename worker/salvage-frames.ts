@@ -6,7 +6,7 @@ import { createBatch, walk, type RingConsumer } from '../src/ring/ring-consumer.
 import type { RolloutFile } from './rollout-file.js';
 import { writeSalvage, type SalvageFile, type SalvageParts } from './salvage.js';
 import { NO_ORDINAL } from './transcode/transcoder.js';
-import type { WriterRing } from './writer.js';
+import type { WriterRing } from './writer-ring.js';
 
 const WALK_FRAMES_MAX = 16_384;
 

@@ -1,5 +1,11 @@
 /** What the writer takes from outside: a disk, a clock, chance, other processes. A simulation gives its own. */
 
+/** Which file it is: of two names or descriptors, whether they are of one. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
 /** All the file system the writer may touch. Every call is synchronous but the syncs. */
 export interface FsOps {
   /** A new file for appending (0600); fails when the path exists. */
@@ -11,6 +17,9 @@ export interface FsOps {
   truncate(descriptor: number, length: number): void;
   /** Throws when the file has no name any more, or is no regular one. */
   size(descriptor: number): number;
+  identify(descriptor: number): FileIdentity;
+  /** What stands at the name, links not followed; undefined when nothing does. */
+  identifyPath(path: string): FileIdentity | undefined;
   close(descriptor: number): void;
   /** Gives the file a further name; fails when the name exists. */
   link(existingPath: string, newPath: string): void;

@@ -4,6 +4,7 @@ import { LastwordError } from '../src/errors.js';
 import { otherPlaceOf } from '../src/rollout/rollout-path.js';
 import type { StoredRollout } from '../src/control/protocol.js';
 import type { Engine } from './engine.js';
+import { isMarked, syncOrMark } from './rewrite.js';
 
 type Parts = Pick<Engine, 'fs' | 'leases'>;
 
@@ -19,9 +20,10 @@ export async function underReference<T>({ fs, leases }: Parts, { threadId, path 
     // It may have been archived or unarchived since it was looked up.
     const place = [path, otherPlaceOf(path)].find((one) => one !== undefined && fs.modifiedMs(one) !== undefined);
     if (place === undefined) throw notFound(threadId, path);
+    if (isMarked(fs, place)) throw new LastwordError('LASTWORD_SYNC_FAILED', `a sync of thread ${threadId} has failed: resume it first`, { threadId, path: place });
     const descriptor = fs.openFile(place);
     try {
-      await fs.syncFile(descriptor);
+      await syncOrMark(fs, descriptor, place);
     } finally {
       fs.close(descriptor);
     }

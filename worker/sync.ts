@@ -1,7 +1,7 @@
-import { dirname } from 'node:path';
-import { wakeProducer } from '../src/ring/doorbell.js';
-import { addFigure, recordLatency, SYNC_HISTOGRAM } from '../src/ring/figures.js';
-import { publishSynced, wantedSyncedOf } from '../src/ring/slots.js';
+import { addFigure } from '../src/ring/figures.js';
+import { wantedSyncedOf } from '../src/ring/slots.js';
+import { FileSync } from './file-sync.js';
+import { FolderSyncs } from './folder-syncs.js';
 import type { RolloutFile } from './rollout-file.js';
 import type { Writer, WriterParts } from './writer.js';
 
@@ -15,12 +15,14 @@ export interface SyncOptions {
 
 /**
  * When written becomes synced: on request, after an interval, or when many bytes have gathered. One pass over all dirty
- * files, syncs side by side, one at a time for each file. A failed sync is final for its file.
+ * files, syncs side by side, one at a time for each file.
  */
 export class SyncScheduler {
   readonly #writer: Writer;
   readonly #parts: WriterParts;
   readonly #options: SyncOptions;
+  readonly folders: FolderSyncs;
+  readonly #fileSync: FileSync;
   /** Files whose sync is due, in order. */
   readonly #due = new Set<RolloutFile>();
   /** Files for which a flush wants more than is synced: one sync may not do, when what is wanted is not all written yet. */
@@ -30,13 +32,6 @@ export class SyncScheduler {
   #isStopped = false;
   #requestsSeen = 0;
   #cancelTimer: (() => void) | undefined;
-  /** Folders that hold a name that no sync has covered. */
-  readonly #unsyncedFolders = new Set<string>();
-  /** Folders that have held a name since the start. */
-  readonly #knownFolders = new Set<string>();
-  #root = '/';
-  /** Syncs of folders that are under way. */
-  readonly #folderSyncs = new Map<string, Promise<void>>();
   /** Files of closed threads with bytes that no sync has covered. */
   readonly #lingering = new Set<RolloutFile>();
   readonly #waiters = new Map<RolloutFile, (() => void)[]>();
@@ -45,33 +40,15 @@ export class SyncScheduler {
     this.#writer = writer;
     this.#parts = parts;
     this.#options = options;
+    this.folders = new FolderSyncs(parts.fs);
+    this.#fileSync = new FileSync(writer, parts, this.folders);
   }
 
-  /** The sidecar's directory is there; `firstFolder` is the topmost that had to be made for it. */
-  rootOpened(root: string, firstFolder: string | undefined): void {
-    this.#root = root;
-    if (firstFolder !== undefined) this.#addFolders(dirname(root), dirname(firstFolder));
-  }
-
-  /**
-   * A name was made in `folder`. Those above it may have been made by a process that never synced them, or for a rollout
-   * that could then not be made: the first time, all of them up to the root need a sync too.
-   */
+  /** A name was made in the folder. */
   folderChanged(folder: string): void {
-    this.#unsyncedFolders.add(folder);
-    if (!this.#knownFolders.has(folder)) {
-      this.#knownFolders.add(folder);
-      this.#addFolders(folder, this.#root);
-    }
+    this.folders.changed(folder);
     // The writer may have parked: no pass follows that would set it.
     this.#setTimer();
-  }
-
-  #addFolders(from: string, top: string): void {
-    for (let path = from; ; path = dirname(path)) {
-      this.#unsyncedFolders.add(path);
-      if (path.length <= top.length) return;
-    }
   }
 
   /** One look: what was asked for, and what has gathered. `requests` was read before the pass. */
@@ -81,27 +58,56 @@ export class SyncScheduler {
       for (const file of this.#writer.openRollouts) this.#wanted.add(file);
     }
     this.#queueWanted();
-    if (bytesUnsynced >= this.#options.unsyncedBytes) this.#dueSince(Infinity);
+    if (this.#isFull(bytesUnsynced)) this.#dueSince(Infinity);
     this.#startDue();
     this.#setTimer();
   }
 
-  /** Resolves when everything the file holds now is synced, or when the file has failed. */
-  async syncNow(file: RolloutFile): Promise<void> {
+  /** Resolves when everything the file holds now is synced, or when it has failed, or is abandoned and a sync did. */
+  async syncNow(file: RolloutFile, isAbandoned: boolean): Promise<void> {
     const target = file.written;
-    while (file.failure === undefined && file.synced < target) {
-      const turn = new Promise<void>((resolve) => { this.#waitersOf(file).push(resolve); });
-      this.#due.add(file);
-      this.#startDue();
-      await turn;
+    while (file.failure === undefined && file.synced < target && !(file.isPoisoned && isAbandoned)) await this.#turnOf(file);
+  }
+
+  /** Resolves when no sync of the file is under way, and, unless it is abandoned, none that failed is to be made good. */
+  async settled(file: RolloutFile, isAbandoned: boolean): Promise<void> {
+    while (file.isSyncing || (file.isPoisoned && !isAbandoned)) await (file.isSyncing ? this.#endOf(file) : this.#turnOf(file));
+  }
+
+  /** Resolves when the file that a closed thread has left there needs no sync any more. */
+  async lingered(path: string): Promise<void> {
+    for (const file of this.#lingering) while (file.path === path && this.#lingering.has(file)) await this.#turnOf(file);
+  }
+
+  /** The file that a closed thread has left there is to be deleted. Resolves when nothing of it is under way. */
+  async forgotten(path: string): Promise<void> {
+    for (const file of this.#lingering) {
+      if (file.path !== path) continue;
+      while (file.isSyncing) await this.#endOf(file);
+      this.#due.delete(file);
+      this.#fileSync.drop(file);
+      this.#leave(file);
     }
   }
 
-  /** Resolves when no sync of the file is under way. */
-  async settled(file: RolloutFile): Promise<void> {
-    while (file.isSyncing) {
-      await new Promise<void>((resolve) => { this.#waitersOf(file).push(resolve); });
-    }
+  /** The thread is closed; what no sync has covered yet still gets its sync within the interval. */
+  released(file: RolloutFile): void {
+    file.isReleased = true;
+    if (file.isPoisoned) this.#fileSync.giveUp(file);
+    if (file.dirtySinceUs !== undefined && this.#options.syncIntervalMs > 0) this.#lingering.add(file);
+    else addFigure(this.#parts.sidecar, 'bytesUnsynced', -file.giveUpSync());
+  }
+
+  /** close() of the file has failed: the same as a failed sync of what no sync has covered. */
+  closeFailed(file: RolloutFile, error: unknown): void {
+    if (file.dirtySinceUs !== undefined) this.poison(file, error);
+  }
+
+  /** No sync of the file as it stands proves anything: it is made anew. */
+  poison(file: RolloutFile, error: unknown): void {
+    this.#fileSync.poison(file, error);
+    this.#due.add(file);
+    this.#startDue();
   }
 
   /** Starts no further sync, and resolves when none is under way. */
@@ -111,17 +117,37 @@ export class SyncScheduler {
     await Promise.all([...this.#running]);
   }
 
-  /** The thread is closed; what no sync has covered yet still gets its sync within the interval. */
-  released(file: RolloutFile): void {
-    file.isReleased = true;
-    if (file.dirtySinceUs !== undefined && this.#options.syncIntervalMs > 0) this.#lingering.add(file);
-    else addFigure(this.#parts.sidecar, 'bytesUnsynced', -file.unsyncedBytes);
+  /** After stop(), with every file closed: a last try for those whose sync or close has failed. */
+  async finish(): Promise<void> {
+    for (const file of [...this.#fileSync.poisoned]) {
+      await this.#fileSync.run(file);
+      if (file.isPoisoned) this.#fileSync.giveUp(file);
+      this.#parts.files.close(file);
+    }
   }
 
-  #waitersOf(file: RolloutFile): (() => void)[] {
-    const waiting = this.#waiters.get(file) ?? [];
-    this.#waiters.set(file, waiting);
-    return waiting;
+  async #turnOf(file: RolloutFile): Promise<void> {
+    this.#due.add(file);
+    this.#startDue();
+    await this.#endOf(file);
+  }
+
+  /** Resolves when the next sync of the file has ended. */
+  #endOf(file: RolloutFile): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const waiting = this.#waiters.get(file) ?? [];
+      this.#waiters.set(file, waiting);
+      waiting.push(resolve);
+    });
+  }
+
+  /** Enough waits for a sync that can be made. */
+  #isFull(bytesUnsynced: number): boolean {
+    let bytes = bytesUnsynced;
+    for (const file of this.#fileSync.poisoned) bytes -= file.unsyncedBytes;
+    const { unsyncedBytes } = this.#options;
+    // Many small parts may take more memory than they hold bytes.
+    return bytes >= unsyncedBytes || (bytes > 0 && this.#parts.held.takenBytes >= unsyncedBytes);
   }
 
   /** Files that have been dirty since `beforeUs` or longer. */
@@ -138,6 +164,7 @@ export class SyncScheduler {
     if (this.#cancelTimer !== undefined || syncIntervalMs === 0) return;
     this.#cancelTimer = this.#parts.clock.after(syncIntervalMs, () => {
       this.#cancelTimer = undefined;
+      this.#parts.held.trim();
       this.#dueSince(this.#parts.clock.monotonicUs());
       this.#startDue();
     });
@@ -146,7 +173,7 @@ export class SyncScheduler {
   #startDue(): void {
     for (const file of this.#due) {
       if (this.#isStopped || this.#running.size >= SYNCS_AT_ONCE) return;
-      if (file.isSyncing) continue;
+      if (file.isSyncing || !this.#fileSync.isDue(file)) continue;
       this.#due.delete(file);
       if (file.failure === undefined) this.#begin(file);
       else this.#settle(file);
@@ -154,8 +181,10 @@ export class SyncScheduler {
   }
 
   #begin(file: RolloutFile): void {
-    const sync = this.#sync(file).finally(() => {
+    const sync = this.#fileSync.run(file).then((isDone) => {
       this.#running.delete(sync);
+      if (!isDone) this.#due.add(file);
+      else this.#leave(file);
       this.#settle(file);
       this.#queueWanted();
       this.#startDue();
@@ -163,54 +192,9 @@ export class SyncScheduler {
     this.#running.add(sync);
   }
 
-  /** One sync. What is published is what was written when it started. */
-  async #sync(file: RolloutFile): Promise<void> {
-    const { clock, files, fs, sidecar } = this.#parts;
-    file.isSyncing = true;
-    const startUs = clock.monotonicUs();
-    const written = file.written;
-    const bytes = file.unsyncedBytes;
-    file.unsyncedBytes = 0;
-    file.dirtySinceUs = undefined;
-    try {
-      await fs.syncFile(files.descriptorOf(file));
-      for (const folder of this.#foldersOf(file)) await this.#syncFolder(folder);
-      file.synced = written;
-      if (!file.isReleased) publishSynced(sidecar, file.slot, written);
-      addFigure(sidecar, 'bytesUnsynced', -bytes);
-      recordLatency(sidecar.words, SYNC_HISTOGRAM, clock.monotonicUs() - startUs);
-    } catch (error) {
-      addFigure(sidecar, 'bytesUnsynced', -bytes);
-      // The file of a closed thread is the host's to move and to delete.
-      const isGone = file.isReleased && (error as Partial<NodeJS.ErrnoException>).code === 'ENOENT';
-      if (!isGone) this.#writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'a data sync failed', error);
-    }
-    file.isSyncing = false;
-    if (this.#lingering.delete(file)) files.close(file);
-    for (const ring of this.#writer.rings) wakeProducer(ring.consumer.memory);
-  }
-
-  #foldersOf(file: RolloutFile): string[] {
-    if (this.#unsyncedFolders.size === 0 && this.#folderSyncs.size === 0) return [];
-    const folders = [];
-    for (let path = dirname(file.path); path !== dirname(path); path = dirname(path)) {
-      if (this.#unsyncedFolders.has(path) || this.#folderSyncs.has(path)) folders.push(path);
-    }
-    return folders;
-  }
-
-  /** A folder's sync, shared by all who need it; a name made after it began needs another. */
-  #syncFolder(folder: string): Promise<void> {
-    if (!this.#unsyncedFolders.has(folder)) return this.#folderSyncs.get(folder) ?? Promise.resolve();
-    this.#unsyncedFolders.delete(folder);
-    const running = this.#parts.fs.syncDirectory(folder).catch((error: unknown) => {
-      this.#unsyncedFolders.add(folder);
-      throw error;
-    }).finally(() => {
-      if (this.#folderSyncs.get(folder) === running) this.#folderSyncs.delete(folder);
-    });
-    this.#folderSyncs.set(folder, running);
-    return running;
+  /** The file of a closed thread is done with. */
+  #leave(file: RolloutFile): void {
+    if (this.#lingering.delete(file)) this.#parts.files.close(file);
   }
 
   /** What is wanted and written, or will be: looked at after every pass and every sync, until it is synced. */
@@ -227,7 +211,7 @@ export class SyncScheduler {
 
   #settle(file: RolloutFile): void {
     const waiting = this.#waiters.get(file);
-    if (waiting === undefined || file.isSyncing) return;
+    if (waiting === undefined) return;
     this.#waiters.delete(file);
     for (const resolve of waiting) resolve();
   }

@@ -4,6 +4,7 @@ import type { Opening } from '../src/control/protocol.js';
 import { fromWireError, isLastwordError, LastwordError } from '../src/errors.js';
 import { acceptedIn, sealWordOf, syncedOf, writtenOf } from '../src/ring/slots.js';
 import type { Engine } from './engine.js';
+import type { HeldPool } from './held.js';
 import { findEnd } from './recovery/find-end.js';
 import { makeWhole } from './recovery/resume-rollout.js';
 import { RolloutFile } from './rollout-file.js';
@@ -12,7 +13,7 @@ import type { FsOps } from './seams.js';
 /** Before anything else. Returns how many items are accepted and not in their files yet. */
 export function takeOver(engine: Engine, directory: string, openings: readonly Opening[]): number {
   const { leases, sidecar, syncs, writer } = engine;
-  syncs.rootOpened(directory, undefined);
+  syncs.folders.rootOpened(directory, undefined);
   leases.openDirectory(directory);
   leases.takeOver(new Set(openings.map(({ threadId }) => threadId)));
   let left = 0;
@@ -49,11 +50,11 @@ function isAnothers({ leases }: Engine, { threadId }: Opening): boolean {
 }
 
 /** The file's own end says what is written. What is torn is the dead writer's own, and still in the ring. */
-export function takeOverEnd(fs: FsOps, file: RolloutFile, descriptor: number): void {
+export function takeOverEnd(fs: FsOps, file: RolloutFile, descriptor: number, held: HeldPool): void {
   const end = findEnd(fs, descriptor, file.path);
   const written = end.nextOrdinal - file.base;
   if (written < file.written) throw neverCame(file, written, file.written);
-  file.found({ wholeBytes: makeWhole(fs, descriptor, end), isNumbered: end.isNumbered }, written);
+  file.found({ wholeBytes: makeWhole(fs, descriptor, end), isNumbered: end.isNumbered }, written, held);
 }
 
 /** Items `from` to below `to` of an opening: a hole, behind which nothing is written. */

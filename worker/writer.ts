@@ -1,24 +1,26 @@
-import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import { LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
 import { addFigure } from '../src/ring/figures.js';
 import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
-import { markedFrame, type MarkedFrame } from '../src/ring/mark.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
-import { Parking } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
 import { acceptedIn, moveState, publishWritten, seal, sealWordOf } from '../src/ring/slots.js';
+import { failureOf } from './failure.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
+import type { HeldPool } from './held.js';
 import type { Leases } from './lease/leases.js';
 import { Retries } from './retries.js';
+import { isMarked } from './rewrite.js';
 import type { RolloutFile } from './rollout-file.js';
 import { salvageUnwritten, type Salvage } from './salvage-frames.js';
 import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
 import { neverCame, takeOverEnd } from './takeover.js';
 import { Troubles } from './troubles.js';
+import { createWriterRing, type WriterRing } from './writer-ring.js';
 
 /** Bounds of one pass over a ring, so that commands are heard in between. */
 const PASS_FRAMES_MAX = 16_384;
@@ -26,21 +28,11 @@ const PASS_BYTES_MAX = 16 * 1024 * 1024;
 
 const NO_GROUP = -1;
 
-/** A producer's ring, with the transcoder over its memory. */
-export interface WriterRing {
-  readonly consumer: RingConsumer;
-  readonly transcoder: Transcoder;
-  readonly parking: Parking;
-  /** What a writer that died was in. */
-  readonly marked: MarkedFrame | undefined;
-  /** Its head waits, because the parking area is full. */
-  isStalled: boolean;
-}
-
 export interface WriterParts {
   readonly sidecar: SidecarMemory;
   readonly files: FileTable;
   readonly leases: Leases;
+  readonly held: HeldPool;
   readonly fs: FsOps;
   readonly clock: Clock;
   /** Where records are salvaged that the rollout's own folder does not take. */
@@ -48,6 +40,8 @@ export interface WriterParts {
   readonly tell: (event: WriterEvent) => void;
   /** There may be something to do without anybody having asked. */
   readonly wake: () => void;
+  /** A sync of the file has failed: nothing is written to it until it was made anew. */
+  readonly poison: (file: RolloutFile, error: unknown) => void;
 }
 
 /**
@@ -80,9 +74,8 @@ export class Writer {
     return this.#open;
   }
 
-  addRing({ consumer, transcoder }: Pick<WriterRing, 'consumer' | 'transcoder'>): void {
-    const { memory } = consumer;
-    this.#rings.push({ consumer, transcoder, parking: new Parking(memory), marked: markedFrame(memory), isStalled: false });
+  addRing(consumer: RingConsumer, transcoder: Transcoder): void {
+    this.#rings.push(createWriterRing(consumer, transcoder));
   }
 
   addRollout(file: RolloutFile): void {
@@ -93,7 +86,7 @@ export class Writer {
 
   /** Asks the file of a dead writer what is written: the watermark may be older. False when that must be tried again. */
   findEnd(file: RolloutFile): boolean {
-    return this.#try(file, () => { this.#takeOver(file, this.#parts.files.descriptorOf(file)); });
+    return this.#try(file, () => this.#takeOver(file, this.#parts.files.descriptorOf(file)));
   }
 
   /** The opening a command names; undefined when it was let go of. */
@@ -116,12 +109,16 @@ export class Writer {
     this.#isPassing = true;
     try {
       let frames = 0;
-      for (const [file, ring] of this.#retries) if (file.takesRecords && !this.troubles.isWaiting(file)) frames += this.#retry(ring, file);
+      for (const [file, ring] of this.#retries) if (this.#mayWrite(file)) frames += this.#retry(ring, file);
       for (const ring of this.#rings) frames += this.#passRing(ring);
       return frames;
     } finally {
       this.#isPassing = false;
     }
+  }
+
+  #mayWrite(file: RolloutFile): boolean {
+    return file.takesRecords && !file.isPoisoned && !this.troubles.isWaiting(file);
   }
 
   #passRing(ring: WriterRing): number {
@@ -151,7 +148,7 @@ export class Writer {
       groups.markDone(group);
       // Frames of a thread that was let go of are nobody's any more.
       if (file === undefined) continue;
-      const isWritten = file.takesRecords && !this.troubles.isWaiting(file) && this.#write(ring, file, group);
+      const isWritten = this.#mayWrite(file) && this.#write(ring, file, group);
       if (!isWritten && !this.#park(ring, file, group)) areTaken = false;
     }
     return areTaken;
@@ -168,28 +165,28 @@ export class Writer {
   /** False when it is not all written: to be tried again, or salvaged. What the file has taken is taken, whatever the answer. */
   #write(ring: WriterRing, file: RolloutFile, group: number): boolean {
     return this.#try(file, () => {
-      this.#writeFrames(ring, file, group);
-      this.troubles.recovered(file);
+      const isWritten = this.#writeFrames(ring, file, group);
+      if (isWritten) this.troubles.recovered(file);
+      return isWritten;
     });
   }
 
-  #try(file: RolloutFile, act: () => void): boolean {
+  #try(file: RolloutFile, act: () => boolean): boolean {
     try {
-      act();
-      return true;
+      return act();
     } catch (error) {
       if (!this.troubles.meet(file, error)) this.failRollout(file, 'LASTWORD_WRITE_FAILED', 'a write failed', error);
       return false;
     }
   }
 
-  /** Transcodes a thread's frames next to each other and writes them with one write(), or more when the output is full. */
-  #writeFrames(ring: WriterRing, file: RolloutFile, group: number): void {
+  /** Transcodes a thread's frames next to each other and writes them with one write(), or more when the output is full. False when none may be written now. */
+  #writeFrames(ring: WriterRing, file: RolloutFile, group: number): boolean {
     const { files, fs, leases } = this.#parts;
     const { memory } = ring.consumer;
     leases.keep(file.threadId);
     const descriptor = files.descriptorOf(file);
-    if (!file.isEndKnown) this.#takeOver(file, descriptor);
+    if (!file.isEndKnown && !this.#takeOver(file, descriptor)) return false;
     const output = new GroupOutput(this.#parts, ring, file, descriptor);
     try {
       file.assertUntouched(fs, output.descriptor);
@@ -210,6 +207,7 @@ export class Writer {
         output.line(groups.payloadOffset, groups.payloadBytes, groups.timestampMs, file.base + groups.frameCount);
       }
       output.write();
+      return true;
     } finally {
       this.#retries.unpark(file, ({ count }) => count < file.written);
     }
@@ -229,19 +227,22 @@ export class Writer {
     return true;
   }
 
-  #takeOver(file: RolloutFile, descriptor: number): void {
-    const { clock, fs, sidecar } = this.#parts;
-    takeOverEnd(fs, file, descriptor);
+  /** False when a sync of it had failed before: it is made anew first. */
+  #takeOver(file: RolloutFile, descriptor: number): boolean {
+    const { clock, fs, held, poison, sidecar } = this.#parts;
+    takeOverEnd(fs, file, descriptor, held);
     // What the dead writer wrote last may be on its way still.
     file.markDirty(0, clock.monotonicUs());
     publishWritten(sidecar, file.slot, file.written);
     this.#retries.unpark(file, ({ count }) => count < file.written);
+    if (isMarked(fs, file.path)) poison(file, new LastwordError('LASTWORD_SYNC_FAILED', 'a sync had failed before the writer died'));
+    return !file.isPoisoned;
   }
 
   /** Tries once more, however lately that was done. */
   tryNow(file: RolloutFile): void {
     const ring = this.#retries.ringOf(file);
-    if (ring !== undefined && file.takesRecords) this.#retry(ring, file);
+    if (ring !== undefined && file.takesRecords && !file.isPoisoned) this.#retry(ring, file);
   }
 
   /** Copies what is not written into a salvage file. @throws LASTWORD_WRITE_FAILED when no place takes it */
@@ -272,25 +273,18 @@ export class Writer {
     return file.written >= acceptedIn(sealWordOf(this.#parts.sidecar, file.slot));
   }
 
-  /** Nothing more of this opening is written: its appends answer LATE, its flushes reject. What is not written stays in memory. */
-  failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown): void {
+  /** Nothing more of this opening is written; what is not stays in memory. `unsafeFrom`: count of the first item that is written and yet not known to be on disk. */
+  failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown, unsafeFrom?: number): void {
     if (file.failure !== undefined) return;
-    const { threadId, path, slot, incarnation } = file;
-    const inner = isLastwordError(cause) ? cause : undefined;
-    const { errno } = cause as Partial<NodeJS.ErrnoException>;
-    const context = { ...inner?.context, threadId, path, ...(errno === undefined ? {} : { errno }) };
-    const error = new LastwordError(inner?.code ?? code, `thread ${threadId}: ${message}`, context, { cause });
+    const { sidecar, tell } = this.#parts;
+    const { slot, incarnation } = file;
+    const end = file.isReleased ? file.written : seal(sidecar, slot);
+    const error = failureOf(file, code, message, cause, unsafeFrom === undefined ? undefined : { from: unsafeFrom, end });
     file.fail(error);
     this.troubles.ended(file);
-    const { sidecar, tell } = this.#parts;
     // No sync of the file follows: what waits for one no longer counts.
-    addFigure(sidecar, 'bytesUnsynced', -file.unsyncedBytes);
-    file.unsyncedBytes = 0;
-    file.dirtySinceUs = undefined;
-    if (!file.isReleased) {
-      seal(sidecar, slot);
-      moveState(sidecar, slot, 'failed');
-    }
+    if (!file.isSyncing) addFigure(sidecar, 'bytesUnsynced', -file.giveUpSync());
+    if (!file.isReleased) moveState(sidecar, slot, 'failed');
     tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }

@@ -108,12 +108,12 @@ export type WriterEvent =
   | { readonly event: 'ready'; readonly replayed: number }
   /** A permanent error: nothing more of this opening is written. */
   | ({ readonly event: 'threadFailed'; readonly error: WireError } & SlotRef)
-  /** A write failed, and is tried again: until it succeeds, what is accepted queues. */
+  /** A write or a sync failed, and is tried again: until it succeeds, what is accepted queues. */
   | ({ readonly event: 'threadDegraded'; readonly error: WireError } & SlotRef)
   /** A frame that cannot be written was put into a file of its own; a record keeps its ordinal. */
   | ({ readonly event: 'recordSetAside'; readonly ordinal: number; readonly reason: SetAsideReason; readonly path: string } & SlotRef)
   /** What was queued is written. */
-  | ({ readonly event: 'threadRecovered' } & SlotRef);
+  | ({ readonly event: 'threadRecovered'; readonly threadId: string } & SlotRef);
 
 /** What the writer's worker is started with. */
 export interface WriterData {

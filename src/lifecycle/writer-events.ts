@@ -34,8 +34,8 @@ export class WriterEvents implements LinkListener {
     const thread = registry.ofSlot(event.slot, event.incarnation);
     if (event.event === 'threadRecovered') {
       if (thread !== undefined) thread.trouble = undefined;
-      log.info({ threadId: thread?.id }, 'writing works again: what was queued is written');
-      tell('recovered', { threadId: thread?.id });
+      log.info({ threadId: event.threadId }, 'writing works again: what was queued is written');
+      tell('recovered', { threadId: event.threadId });
       return;
     }
     if (event.event === 'recordSetAside') {
@@ -50,7 +50,7 @@ export class WriterEvents implements LinkListener {
       log.warn({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
       tell('degraded', { threadId, error });
     } else {
-      log.error({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'thread failed: nothing more of it is written');
+      log.error({ threadId, errno, code: error.code, unwritten: error.context.unwritten ?? thread?.unwritten }, 'thread failed: nothing more of it is written');
       thread?.fail(error);
     }
     waiters.recheck();

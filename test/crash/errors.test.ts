@@ -10,7 +10,7 @@ import { mutantWriter } from '../support/mutants.js';
 /** Each call once and for some time, with one of the errors after the other; `npm run test:faults` has all of them at each. */
 const inTurn: Choose = ({ at }) => [false, true].map((isPersistent) => ({ isPersistent, error: (at + Number(isPersistent)) % ERRORS.length }));
 
-test('P1 P9 P14: whichever system call fails, with EIO, ENOSPC or EACCES, nothing accepted is lost and no level is false', async ({ task }) => {
+test('P1 P9: whichever system call fails, with EIO, ENOSPC or EACCES, nothing accepted is lost and no level is false', async ({ task }) => {
   const { calls, outcomes } = await failEveryCall(inTurn);
   counted(task, outcomes.length);
   expect(outcomes.filter(({ complaints }) => complaints.length > 0).map(({ fault, complaints }) => ({ ...fault, call: calls[fault.at - 1], complaints }))).toEqual([]);

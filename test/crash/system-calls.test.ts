@@ -17,10 +17,11 @@ describe.skipIf(!hasStrace())('a host killed at a system call', () => {
   });
 
   test('P4, the control: a header that gets its name before it is written', async () => {
-    const { href } = mutantWriter({
-      file: 'worker/create-rollout.js', find: 'const bytes = writeHeader(fs, descriptor, ring, command);\n        fs.link(temporary, command.path);',
-      replace: 'fs.link(temporary, command.path);\n        const bytes = writeHeader(fs, descriptor, ring, command);',
-    });
+    const file = 'worker/create-rollout.js';
+    const { href } = mutantWriter(
+      { file, find: 'const bytes = writeHeader(', replace: 'fs.link(temporary, command.path);\n        const bytes = writeHeader(' },
+      { file, find: 'fs.link(temporary, path);', replace: '' },
+    );
     const killed = await faultAtEveryCall({ ...KILL, calls: ['write'], writerUrl: href });
     expect(JSON.stringify(killed)).toMatch(/LASTWORD_ROLLOUT_CORRUPT/);
   });

@@ -178,7 +178,7 @@ describe('close with option abandon', () => {
   test('of a thread whose sync failed: everything is written, so nothing is salvaged, and nothing is said to be synced', async () => {
     const open = await scene({ writerUrl: mutantWriter({ file: 'worker/fs-ops.js', find: 'syncFile: (descriptor) => datasync(descriptor),', replace: "syncFile: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO', errno: -5 }))," }) });
     open.sick.append(numbered(0));
-    await rejection(open.sick.flush({ durability: 'synced' }));
+    await rejection(open.sick.flush({ durability: 'synced', timeoutMs: 300 }));
     expect(await open.sick.close({ abandon: true, durability: 'synced' })).toMatchObject({ durability: 'written', nextOrdinal: 2, salvage: undefined });
   });
 

@@ -73,7 +73,7 @@ describe('P10: a writer that dies', () => {
 
   test('idle, or with nobody there to be told, has a successor too', async () => {
     const sidecar = await openTestSidecar({ writerUrl: mutantWriter({
-      file: 'worker/sync.js', find: 'rootOpened(root, firstFolder) {', replace: 'rootOpened(root, firstFolder) {\n setTimeout(() => { throw null; }, 10);',
+      file: 'worker/folder-syncs.js', find: 'rootOpened(root, firstFolder) {', replace: 'rootOpened(root, firstFolder) {\n setTimeout(() => { throw null; }, 10);',
     }) });
     await once(sidecar, 'writerRestarted');
     const thread = await sidecar.createThread();
@@ -120,7 +120,7 @@ describe('P10: a writer that dies', () => {
       await sidecar.deleteThread(thread.id);
       expect(existsSync(thread.path)).toBe(false);
     }],
-    ['flush(), the sync begun', { file: 'worker/sync.js', find: 'file.isSyncing = true;' }, async (_sidecar, thread) => {
+    ['flush(), the sync begun', { file: 'worker/file-sync.js', find: 'file.isSyncing = true;' }, async (_sidecar, thread) => {
       await thread.flush({ durability: 'synced' });
     }],
   ];

@@ -20,7 +20,7 @@ export function promisesIn(title: string): { promises: string[]; isControl: bool
   return { promises: [...new Set(heads.flatMap(({ numbers }) => numbers))], isControl: heads.some(({ isControl }) => isControl) };
 }
 
-interface Row { readonly file: string; tests: number; controls: number }
+interface Row { readonly file: string; hasTest: boolean; hasControl: boolean }
 
 /** The files with tests of each promise. */
 export function rowsByPromise(): Map<string, Row[]> {
@@ -32,8 +32,8 @@ export function rowsByPromise(): Map<string, Row[]> {
         const ofPromise = rows.get(promise) ?? [];
         rows.set(promise, ofPromise);
         let row = ofPromise.find((one) => one.file === file);
-        if (row === undefined) ofPromise.push(row = { file, tests: 0, controls: 0 });
-        row[isControl ? 'controls' : 'tests'] += 1;
+        if (row === undefined) ofPromise.push(row = { file, hasTest: false, hasControl: false });
+        row[isControl ? 'hasControl' : 'hasTest'] = true;
       }
     }
   }
@@ -46,12 +46,12 @@ export function readTrials(): Trials {
 
 export function promisesTable(): string {
   const trials = readTrials();
-  const lines = ['| | promise | tests | trials | controls |', '|---|---|---|---|---|'];
+  const lines = ['| | promise | tests | trials | control |', '|---|---|---|---|---|'];
   for (const [promise, rows] of rowsByPromise()) {
-    for (const [index, { file, tests, controls }] of rows.entries()) {
+    for (const [index, { file, hasControl }] of rows.entries()) {
       const kept = trials[file]?.[promise];
       const first = index === 0 ? `${promise} | ${PROMISES[promise] ?? ''}` : ' | ';
-      lines.push(`| ${first} | [${file.replace('test/', '')}](../${file}): ${tests} | ${kept === undefined ? '' : kept.trials.toLocaleString('en')} | ${controls === 0 ? '' : controls} |`);
+      lines.push(`| ${first} | [${file.replace('test/', '')}](../${file}) | ${kept === undefined ? '' : kept.trials.toLocaleString('en')} | ${hasControl ? 'yes' : ''} |`);
     }
   }
   return lines.join('\n');

@@ -40,3 +40,80 @@ export class RiggedDisk {
     rmSync(this.sign);
   }
 }
+
+/**
+ * A disk whose syncs fail when its test says so. As in a kernel: what the failed one was to cover is gone, or still
+ * readable but not on disk, and the next sync of the same file succeeds.
+ */
+export class FailingSyncs {
+  readonly writerUrl: URL;
+  /** As a package, for a host in a process of its own. */
+  readonly patches: readonly Patch[];
+  /** Holds how many syncs fail from now on. */
+  readonly #sign = join(temporaryFolder(), 'fails');
+  /** While there is such a file, syncs do not end. */
+  readonly #gate = join(temporaryFolder(), 'gate');
+  /** While there is such a file, no new file can be made beside a rollout. */
+  readonly full = join(temporaryFolder(), 'full');
+
+  /** `keeps`: what a failed sync was to cover can still be read. `refusal`: of new files, while they are refused. */
+  constructor({ keeps = false, refusal = { code: 'ENOSPC', errno: -28 }, more = [] as Patch[] } = {}) {
+    const [sign, gate, full] = [this.#sign, this.#gate, this.full].map((path) => JSON.stringify(path));
+    this.patches = [{
+      file: 'worker/fs-ops.js', find: 'syncFile: (descriptor) => datasync(descriptor),',
+      replace: `syncFile: async (descriptor) => {
+        const { ino, size } = fs.fstatSync(descriptor);
+        const syncedBytes = (globalThis.syncedBytes ??= new Map());
+        while (fs.existsSync(${gate})) await new Promise((resolve) => { setImmediate(resolve); });
+        if (!fs.existsSync(${sign})) {
+          await datasync(descriptor);
+          syncedBytes.set(ino, size);
+          return;
+        }
+        const left = Number(fs.readFileSync(${sign}, 'utf8')) - 1;
+        if (left > 0) fs.writeFileSync(${sign}, String(left));
+        else fs.rmSync(${sign});
+        if (!${String(keeps)}) {
+          const lost = fs.openSync('/proc/self/fd/' + descriptor, 'r+');
+          const from = syncedBytes.get(ino) ?? 0;
+          fs.writeSync(lost, Buffer.alloc(fs.fstatSync(descriptor).size - from), 0, undefined, from);
+          fs.closeSync(lost);
+        }
+        throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO', errno: -5, syscall: 'fdatasync' });
+      },`,
+    }, {
+      file: 'worker/fs-ops.js', find: 'createFile: (path) => fs.openSync(',
+      replace: `createFile: (path) => {
+        const isRefused = path.endsWith('.tmp') && fs.existsSync(${full});
+        if (isRefused) throw Object.assign(new Error('refused'), ${JSON.stringify(refusal)}, { syscall: 'open' });
+        return nodeFsOps.create(path);
+      },
+      create: (path) => fs.openSync(`,
+    }, ...more];
+    this.writerUrl = mutantWriter(...this.patches);
+  }
+
+  fail(syncs: number): void {
+    writeFileSync(this.#sign, String(syncs));
+  }
+
+  heal(): void {
+    rmSync(this.#sign, { force: true });
+  }
+
+  hold(): void {
+    writeFileSync(this.#gate, '');
+  }
+
+  letGo(): void {
+    rmSync(this.#gate);
+  }
+
+  fill(): void {
+    writeFileSync(this.full, '');
+  }
+
+  empty(): void {
+    rmSync(this.full);
+  }
+}

@@ -2,7 +2,8 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { nodeFsOps } from '../../worker/fs-ops.js';
+import { nodeFsOps, systemClock } from '../../worker/fs-ops.js';
+import { HeldPool } from '../../worker/held.js';
 import { findEnd, type RolloutEnd } from '../../worker/recovery/find-end.js';
 import { resumeRollout } from '../../worker/recovery/resume-rollout.js';
 import type { FsOps } from '../../worker/seams.js';
@@ -73,7 +74,7 @@ describe('a torn end', () => {
       syncFile: (descriptor) => { calls.push(`sync ${names.get(descriptor) ?? 'rollout'}`); return nodeFsOps.syncFile(descriptor); },
       syncDirectory: (folder) => { calls.push('sync folder'); return nodeFsOps.syncDirectory(folder); },
     };
-    const { descriptor } = await resumeRollout(fs, { threadId: 'thread', path, slot: 0, incarnation: 1 });
+    const { descriptor } = await resumeRollout({ fs, clock: systemClock, leases: { instance: 'instance' }, held: new HeldPool(1 << 20) }, { threadId: 'thread', path, slot: 0, incarnation: 1 });
     closeSync(descriptor);
     return calls;
   }
@@ -92,7 +93,7 @@ describe('a torn end', () => {
     for (const call of ['createFile', 'write', 'syncFile', 'syncDirectory'] as const) {
       writeFileSync(path, bytes);
       const fs = { ...nodeFsOps, [call]: () => { throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }); } };
-      await expect(resumeRollout(fs, { threadId: 'thread', path, slot: 0, incarnation: 1 })).rejects.toThrow('ENOSPC');
+      await expect(resumeRollout({ fs, clock: systemClock, leases: { instance: 'instance' }, held: new HeldPool(1 << 20) }, { threadId: 'thread', path, slot: 0, incarnation: 1 })).rejects.toThrow('ENOSPC');
       expect(readFileSync(path)).toEqual(bytes);
     }
   });

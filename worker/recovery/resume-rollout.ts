@@ -1,6 +1,9 @@
 import { dirname } from 'node:path';
 import type { ResumedRollout, ResumeThreadCommand } from '../../src/control/protocol.js';
 import { LastwordError } from '../../src/errors.js';
+import { makeBeside } from '../beside.js';
+import { HeldRecords, type HeldPool } from '../held.js';
+import { isMarked, rewrite, syncOrMark, unmark, type RewriteParts } from '../rewrite.js';
 import { RolloutFile } from '../rollout-file.js';
 import type { FsOps } from '../seams.js';
 import { writeAll } from '../write-all.js';
@@ -9,29 +12,43 @@ import { readAt } from './read-lines.js';
 
 const NEWLINE = Buffer.from('\n');
 const COPY_BYTES = 1 << 20;
-/** More torn ends than this of one rollout are no accident. */
-const KEPT_MAX = 10_000;
 const ABSENT = ['ENOENT', 'ENOTDIR'];
 /** What open() says of links, folders, sockets and devices. */
 const NOT_A_FILE = ['ELOOP', 'EISDIR', 'ENXIO', 'ENODEV'];
 
 /** Opens a rollout at its end, which is whole afterwards. The lease is the caller's. */
 export async function resumeRollout(
-  fs: FsOps, command: ResumeThreadCommand,
+  parts: RewriteParts & { readonly held: HeldPool }, command: ResumeThreadCommand,
 ): Promise<{ file: RolloutFile; descriptor: number; resumed: ResumedRollout }> {
+  const { fs, held } = parts;
   const { path, threadId } = command;
-  const descriptor = openStored(fs, path, threadId);
+  let descriptor = openStored(fs, path, threadId);
   try {
     const end = findEnd(fs, descriptor, path);
     const keptAt = end.tornBytes > 0 ? await keepTorn(fs, descriptor, path, end) : undefined;
     const wholeBytes = makeWhole(fs, descriptor, end);
-    if (keptAt !== undefined) await fs.syncFile(descriptor);
-    const file = new RolloutFile({ ...command, base: end.nextOrdinal }, { wholeBytes, isNumbered: end.isNumbered });
+    if (isMarked(fs, path)) descriptor = await makeSafe(parts, path, descriptor, wholeBytes);
+    else if (keptAt !== undefined) await syncOrMark(fs, descriptor, path);
+    const file = new RolloutFile({ ...command, base: end.nextOrdinal }, { wholeBytes, isNumbered: end.isNumbered }, new HeldRecords(held, wholeBytes));
     return { file, descriptor, resumed: { base: end.nextOrdinal, tornBytes: end.tornBytes, keptAt, meta: metaOf(end) } };
   } catch (error) {
     fs.close(descriptor);
     throw error;
   }
+}
+
+/** A sync of it failed, so one that succeeds now would prove nothing: what is read of it goes to a new file. */
+async function makeSafe(parts: RewriteParts, path: string, source: number, sourceBytes: number): Promise<number> {
+  const descriptor = await rewrite(parts, { path, source, sourceBytes, held: [] }, (create) => create());
+  try {
+    await parts.fs.syncDirectory(dirname(path));
+    unmark(parts.fs, path);
+  } catch (error) {
+    parts.fs.close(descriptor);
+    throw error;
+  }
+  parts.fs.close(source);
+  return descriptor;
 }
 
 function metaOf({ header }: RolloutEnd): Record<string, unknown> {
@@ -62,7 +79,7 @@ export function makeWhole(fs: FsOps, descriptor: number, { wholeBytes, lacksNewl
 
 /** Copies the torn bytes to `<rollout>.torn-<n>`, safe before they are cut. Returns its path. */
 async function keepTorn(fs: FsOps, from: number, path: string, { wholeBytes, tornBytes }: RolloutEnd): Promise<string> {
-  const { descriptor, keptAt } = createKept(fs, path);
+  const { made: descriptor, name: keptAt } = makeBeside(path, 'torn', (name) => fs.createFile(name));
   try {
     for (let done = 0; done < tornBytes;) {
       const bytes = readAt(fs, from, wholeBytes + done, Math.min(COPY_BYTES, tornBytes - done));
@@ -77,15 +94,4 @@ async function keepTorn(fs: FsOps, from: number, path: string, { wholeBytes, tor
     fs.close(descriptor);
   }
   return keptAt;
-}
-
-function createKept(fs: FsOps, path: string): { descriptor: number; keptAt: string } {
-  for (let number = 1; ; number += 1) {
-    const keptAt = `${path}.torn-${number}`;
-    try {
-      return { descriptor: fs.createFile(keptAt), keptAt };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || number === KEPT_MAX) throw error;
-    }
-  }
 }

@@ -1,7 +1,7 @@
 /** Disks of a test's own: images behind programs that record or fail, under loop devices. Root only. */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
@@ -168,6 +168,33 @@ export class FailingDisk {
   remount(): void {
     run('umount', this.folder);
     run('mount', this.#loop, this.folder);
+  }
+}
+
+/** A file system that is slow, or hangs, in the calls that its test names (`test/faults/faultfs.py`). */
+export class SlowDisk {
+  readonly folder: string;
+  readonly #control: string;
+  readonly #root: string;
+
+  constructor(at: string) {
+    this.folder = join(at, 'slow');
+    this.#control = join(at, 'control');
+    this.#root = join(at, 'root');
+    for (const folder of [this.folder, this.#root]) mkdirSync(folder);
+  }
+
+  async mount(): Promise<void> {
+    const before = statSync(this.folder).dev;
+    background(PYTHON, [fileURLToPath(new URL('../../faults/faultfs.py', import.meta.url)), this.#root, this.#control, this.folder]);
+    await until(() => statSync(this.folder).dev !== before, 'the slow disk');
+    onTestFinished(() => { unmount(this.folder); });
+  }
+
+  /** What calls do from now on: an errno, or `sleep:<seconds>`. */
+  set(faults: Readonly<Record<string, number | string>>): void {
+    writeFileSync(`${this.#control}.next`, JSON.stringify(faults));
+    renameSync(`${this.#control}.next`, this.#control);
   }
 }
 
