@@ -15,7 +15,6 @@ import type { Leases } from './lease/leases.js';
 import { Retries } from './retries.js';
 import { isMarked } from './rewrite.js';
 import type { RolloutFile } from './rollout-file.js';
-import { salvageUnwritten, type Salvage } from './salvage-frames.js';
 import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
 import { neverCame, takeOverEnd } from './takeover.js';
@@ -35,7 +34,7 @@ export interface WriterParts {
   readonly held: HeldPool;
   readonly fs: FsOps;
   readonly clock: Clock;
-  /** Where records are salvaged that the rollout's own folder does not take. */
+  /** Where files go that the rollout's own folder does not take. */
   readonly temporaryFolder: string;
   readonly tell: (event: WriterEvent) => void;
   /** There may be something to do without anybody having asked. */
@@ -243,29 +242,6 @@ export class Writer {
   tryNow(file: RolloutFile): void {
     const ring = this.#retries.ringOf(file);
     if (ring !== undefined && file.takesRecords && !file.isPoisoned) this.#retry(ring, file);
-  }
-
-  /** Copies what is not written into a salvage file. @throws LASTWORD_WRITE_FAILED when no place takes it */
-  salvage(file: RolloutFile): Salvage | undefined {
-    return salvageUnwritten(this.#parts, this.#rings, file);
-  }
-
-  /** The process ends: what is refused once more is salvaged. True when nothing is gained by doing it again. */
-  settle(tell: (file: RolloutFile, salvage: Salvage) => void): boolean {
-    let isSettled = true;
-    for (const file of this.#open) {
-      if (this.isWritten(file)) continue;
-      this.tryNow(file);
-      if (this.isWritten(file)) continue;
-      try {
-        const salvage = this.salvage(file);
-        if (salvage !== undefined) tell(file, salvage);
-      } catch {
-        // No place takes it. Whoever asked names the items; a disk that may recover is tried until its time is up.
-        isSettled &&= !file.takesRecords;
-      }
-    }
-    return isSettled;
   }
 
   /** Everything accepted is. */

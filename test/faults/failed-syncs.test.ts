@@ -15,13 +15,14 @@ const LACK = lackOf({ hasFuse: true, programs: ['nbdkit', 'nbdfuse', 'losetup', 
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-interface Trial { readonly synced: number; readonly complaints: string[] }
+interface Trial { readonly seed: number; readonly rate: number; readonly isHealed: boolean; readonly synced: number; readonly complaints: string[] }
 
 /** A host on a device that fails some time later, and may be well again before the host is killed. */
 async function failOnce(seed: number, writerUrl?: string): Promise<Trial> {
   const next = randomFrom(seed);
   const disk = new FailingDisk(temporaryFolder());
-  await disk.mount([100, 30, 5][next(3)] ?? 100);
+  const rate = [100, 30, 5][next(3)] ?? 100;
+  await disk.mount(rate);
   const directory = join(disk.folder, 'root');
   const host = startHost({
     directory, seed, threads: 2, shape: 'paced', itemBytes: 300, flushEach: 4, durability: 'synced', itemsMax: 1e9, options: { syncIntervalMs: 10 }, writerUrl,
@@ -30,15 +31,15 @@ async function failOnce(seed: number, writerUrl?: string): Promise<Trial> {
   await pause(200 + next(300));
   disk.fail();
   await pause(200 + next(800));
-  if (next(2) === 0) {
+  const isHealed = next(2) === 0;
+  if (isHealed) {
     disk.heal();
     await pause(500);
   }
   host.child.kill('SIGKILL');
   const { told } = await host.ended;
-  disk.heal();
   disk.remount();
-  return { synced: told.synced.reduce((sum, each) => sum + each, 0), complaints: await complaintsAfterCrash(directory, { told, level: 'synced' }) };
+  return { seed, rate, isHealed, synced: told.synced.reduce((sum, each) => sum + each, 0), complaints: await complaintsAfterCrash(directory, { told, level: 'synced' }) };
 }
 
 async function failOften(times: number, writerUrl?: string): Promise<Trial[]> {

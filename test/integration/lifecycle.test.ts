@@ -207,6 +207,10 @@ const SIDECAR_METHODS: Record<string, (state: Case) => Promise<string> | string>
     const again = sidecar.close();
     return again === closing ? 'the same promise' : outcome(again, () => 'receipt');
   },
+  'close with abandon': ({ sidecar, closing }) => {
+    const again = sidecar.close({ abandon: true });
+    return again === closing ? 'the same promise' : outcome(again, () => 'receipt');
+  },
   'dispose': async ({ sidecar, end }) => {
     const wasClosed = sidecar.state === 'closed';
     const disposing = outcome(sidecar[Symbol.asyncDispose](), () => (wasClosed ? 'nothing' : disposed(sidecar)));

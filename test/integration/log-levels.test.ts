@@ -195,6 +195,13 @@ const ROWS: Readonly<Record<string, Row>> = {
       return [{ threadId: thread.id, ordinal: 2, reason: 'not transcoded', path: join(dirname(thread.path), name) }];
     },
   },
+  'a lease cannot be removed, abandon': {
+    options: () => ({ writerUrl: mutantWriter({ file: 'worker/salvager.js', find: 'leases.release(threadId);', replace: "throw Object.assign(new Error('EROFS'), { code: 'EROFS', errno: -30 });" }) }),
+    says: async ({ thread }) => {
+      await thread.close({ abandon: true });
+      return [{ threadId: thread.id, code: 'LASTWORD_WRITE_FAILED', errno: -30 }];
+    },
+  },
   'close gave up on items, abandon': {
     says: async ({ thread }) => {
       await thread.flush();

@@ -71,9 +71,8 @@ export class OwnerFile {
     for (const name of fs.readFolder(this.#folder)) {
       if (instanceOf(name) !== this.#owner.instance) continue;
       const path = join(this.#folder, name);
-      // One whose making failed halfway names nobody: a lease that is a link to it would be nobody's.
+      // Its name is known to all since the first lease: what else bears it is not ours to cut.
       if (fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString()) this.#files.push({ path, descriptor: fs.openFile(path) });
-      else removeFile(fs, path);
     }
     if (this.#files.length === 0) return;
     this.#beat();

@@ -38,10 +38,12 @@ export function unmount(folder: string): void {
   spawnSync('umount', ['-l', folder]);
 }
 
-/** Mounts an image; its mount is gone after `act`. */
-export async function mounted<T>(image: string, folder: string, act: () => Promise<T>): Promise<T> {
+/** Mounts an image; its mount is gone after `act`. Undefined where there is no file system on it any more. */
+export async function mounted<T>(image: string, folder: string, act: () => Promise<T>): Promise<T | undefined> {
   mkdirSync(folder, { recursive: true });
-  run('mount', '-o', 'loop', image, folder);
+  const { status, stderr } = spawnSync('mount', ['-o', 'loop', image, folder], { encoding: 'utf8' });
+  if (stderr.includes('corrupted filesystem')) return undefined;
+  if (status !== 0) throw new Error(`mount: ${stderr}`);
   try {
     return await act();
   } finally {
@@ -164,9 +166,10 @@ export class FailingDisk {
     rmSync(this.#sign, { force: true });
   }
 
-  /** What is on the device, not what the page cache holds. */
+  /** What is on the device, not what the page cache holds. A device that fails does so until all that knew it is gone. */
   remount(): void {
     run('umount', this.folder);
+    this.heal();
     run('mount', this.#loop, this.folder);
   }
 }

@@ -163,7 +163,7 @@ class Run {
     await this.#try('close', async () => fresh?.close());
     if (fresh !== undefined) await this.#checkFile(fresh);
     await this.#try('close of the sidecar', () => sidecar.close({ timeoutMs: WELL_MS }));
-    const left = readdirSync(join(this.#directory, 'locks'));
+    const left = readdirSync(join(this.#directory, 'locks')).filter((name) => name.endsWith('.lock'));
     if (left.length > 0) this.#say(`leases are left: ${left.join(', ')}`);
   }
 
