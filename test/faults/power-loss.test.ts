@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expect, test, type TestContext } from 'vitest';
 import { complaintsAfterCrash } from '../support/crash/check.js';
-import { lackOf, mounted, RecordedDisk } from '../support/crash/disks.js';
+import { DroppingDisk, lackOf, mounted, RecordedDisk } from '../support/crash/disks.js';
 import { NEVER_SYNCS } from '../support/crash/never-syncs.js';
 import { startHost, type Load } from '../support/crash/run.js';
 import { mutantWriter } from '../support/mutants.js';
@@ -13,6 +13,7 @@ import { counted } from '../support/trials.js';
 const RECORDINGS = 4;
 const STATES_EACH = 125;
 const STATES_CONTROL = 30;
+const LOSSES = 40;
 const RECORDING_MS = 2_500;
 
 function skipUnless({ skip }: TestContext, lack: string | undefined): void {
@@ -65,4 +66,41 @@ test('P3, the control: ext4 under a writer that says synced and has not synced',
   skipUnless(context, lackOf({ hasFuse: true, programs: ['losetup', 'mkfs.ext4'] }));
   const states = await crashStates(SEED, STATES_CONTROL, mutantWriter(...NEVER_SYNCS).href);
   expect(states.filter(({ complaints }) => complaints?.some((one) => one.includes('synced'))).length).toBeGreaterThan(STATES_CONTROL / 2);
+});
+
+/** A host on a disk that forgets everything that was not synced, the names of files too, when the host is killed. */
+async function loseNames(seed: number, writerUrl?: string): Promise<State> {
+  const next = randomFrom(seed);
+  const disk = new DroppingDisk(temporaryFolder());
+  await disk.mount();
+  const directory = join(disk.folder, 'root');
+  const host = startHost(loadOf(directory, seed, { threads: 1 + next(4), shape: 'paced', writerUrl }));
+  await host.ready;
+  await new Promise((resolve) => { setTimeout(resolve, next(600)); });
+  host.child.kill('SIGKILL');
+  const { told } = await host.ended;
+  disk.losePower();
+  const synced = told.synced.reduce((sum, each) => sum + each, 0);
+  return { cut: 0, synced, complaints: await complaintsAfterCrash(directory, { told, level: 'synced' }) };
+}
+
+async function loseNamesOften(times: number, writerUrl?: string): Promise<State[]> {
+  const states: State[] = [];
+  for (let loss = 0; loss < times; loss += 1) states.push(await loseNames(SEED + loss, writerUrl));
+  return states;
+}
+
+test('P3: names that no sync covered are lost: every thread with something synced is found', async (context) => {
+  skipUnless(context, lackOf({ hasFuse: true }));
+  counted(context.task, LOSSES);
+  const states = await loseNamesOften(LOSSES);
+  expect(states.filter(({ complaints }) => complaints !== undefined && complaints.length > 0)).toEqual([]);
+  expect(states.filter(({ synced }) => synced > 2).length, 'losses with something synced').toBeGreaterThan(LOSSES / 2);
+});
+
+test('P3, the control: a writer that syncs files and not the folders that name them', async (context) => {
+  skipUnless(context, lackOf({ hasFuse: true }));
+  const [, noFolders] = NEVER_SYNCS;
+  const states = await loseNamesOften(4, noFolders === undefined ? undefined : mutantWriter(noFolders).href);
+  expect(states.flatMap(({ complaints }) => complaints ?? []).join()).toMatch(/and it is gone/);
 });

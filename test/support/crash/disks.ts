@@ -174,6 +174,31 @@ export class FailingDisk {
   }
 }
 
+/** A file system in memory that loses what no sync covered, names too (`test/faults/dropping.py`). */
+export class DroppingDisk {
+  readonly folder: string;
+  readonly #control: string;
+
+  constructor(at: string) {
+    this.folder = join(at, 'dropping');
+    this.#control = join(at, 'loses-power');
+    mkdirSync(this.folder);
+  }
+
+  async mount(): Promise<void> {
+    const before = statSync(this.folder).dev;
+    background(PYTHON, [fileURLToPath(new URL('../../faults/dropping.py', import.meta.url)), this.#control, this.folder]);
+    await until(() => statSync(this.folder).dev !== before, 'the disk that loses power');
+    onTestFinished(() => { unmount(this.folder); });
+  }
+
+  losePower(): void {
+    writeFileSync(this.#control, '');
+    statSync(this.folder);
+    if (existsSync(this.#control)) throw new Error('the disk did not lose its power');
+  }
+}
+
 /** A file system that is slow, or hangs, in the calls that its test names (`test/faults/faultfs.py`). */
 export class SlowDisk {
   readonly folder: string;
