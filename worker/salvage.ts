@@ -46,11 +46,11 @@ export function appendSalvage(parts: SalvageParts, thread: SalvagedThread, entri
  * A new file with what `fill` puts in, in the rollout's folder or the temporary one: whole and synced, or not there. Returns
  * its path. @throws LASTWORD_WRITE_FAILED when no place takes it
  */
-export function writeSalvage(parts: SalvageParts, { threadId, path }: SalvagedThread, fill: (file: SalvageFile) => void): string {
+export function writeSalvage(parts: SalvageParts, { threadId, path }: SalvagedThread, fill: (file: SalvageFile) => void, name = 'salvage'): string {
   let cause: unknown;
   for (const folder of new Set([dirname(path), parts.temporaryFolder])) {
     try {
-      return writeIn(parts, folder, threadId, fill);
+      return writeIn(parts, folder, { threadId, name }, fill);
     } catch (error) {
       cause = error;
     }
@@ -60,8 +60,8 @@ export function writeSalvage(parts: SalvageParts, { threadId, path }: SalvagedTh
   throw new LastwordError('LASTWORD_WRITE_FAILED', `thread ${threadId}: no place takes a salvage file`, context, { cause });
 }
 
-function writeIn({ fs, clock }: SalvageParts, folder: string, threadId: string, fill: (file: SalvageFile) => void): string {
-  const { path, descriptor } = create(fs, folder, threadId, clock.nowMs());
+function writeIn({ fs, clock }: SalvageParts, folder: string, named: { threadId: string; name: string }, fill: (file: SalvageFile) => void): string {
+  const { path, descriptor } = create(fs, folder, named, clock.nowMs());
   let isKept = false;
   try {
     const file = new SalvageFile(fs, descriptor);
@@ -80,10 +80,10 @@ function writeIn({ fs, clock }: SalvageParts, folder: string, threadId: string, 
   }
 }
 
-function create(fs: FsOps, folder: string, threadId: string, nowMs: number): { path: string; descriptor: number } {
+function create(fs: FsOps, folder: string, { threadId, name }: { threadId: string; name: string }, nowMs: number): { path: string; descriptor: number } {
   const time = new Date(nowMs).toISOString().slice(0, -1).replaceAll(/[:.]/g, '-');
   for (let number = 1; ; number += 1) {
-    const path = join(folder, `salvage-${time}-${threadId}${number === 1 ? '' : `-${number}`}.jsonl`);
+    const path = join(folder, `${name}-${time}-${threadId}${number === 1 ? '' : `-${number}`}.jsonl`);
     try {
       return { path, descriptor: fs.createFile(path) };
     } catch (error) {

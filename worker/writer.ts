@@ -1,13 +1,13 @@
-import { LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import { LastwordError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
-import { addFigure } from '../src/ring/figures.js';
 import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
+import { markedFrame, type MarkedFrame } from '../src/ring/mark.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
 import { Parking } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { acceptedIn, moveState, publishWritten, seal, sealWordOf } from '../src/ring/slots.js';
-import { failureOf } from './failure.js';
+import { acceptedIn, publishWritten, sealWordOf } from '../src/ring/slots.js';
+import { fail } from './failure.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
@@ -33,6 +33,8 @@ export interface WriterRing {
   readonly consumer: RingConsumer;
   readonly transcoder: Transcoder;
   readonly parking: Parking;
+  /** What a writer that died was in. */
+  readonly marked: MarkedFrame | undefined;
   /** Its head waits, because the parking area is full. */
   isStalled: boolean;
 }
@@ -84,7 +86,8 @@ export class Writer {
   }
 
   addRing({ consumer, transcoder }: Pick<WriterRing, 'consumer' | 'transcoder'>): void {
-    this.#rings.push({ consumer, transcoder, parking: new Parking(consumer.memory), isStalled: false });
+    const { memory } = consumer;
+    this.#rings.push({ consumer, transcoder, parking: new Parking(memory), marked: markedFrame(memory), isStalled: false });
   }
 
   addRollout(file: RolloutFile): void {
@@ -196,13 +199,13 @@ export class Writer {
     leases.keep(file.threadId);
     const descriptor = files.descriptorOf(file);
     if (!file.isEndKnown && !this.#takeOver(file, descriptor)) return false;
-    const output = new GroupOutput(this.#parts, memory, file, descriptor);
+    const output = new GroupOutput(this.#parts, ring, file, descriptor);
     try {
       file.assertUntouched(fs, output.descriptor);
       for (const { address, count } of file.parked) {
         const bytes = memory.words[(address >>> 2) + FRAME_BYTES_WORD] ?? 0;
         const timestampMs = memory.doubles[(address >>> 3) + FRAME_TIMESTAMP_DOUBLE] ?? 0;
-        output.line(ring.transcoder, address + FRAME_HEADER_BYTES, bytes, timestampMs, file.base + count);
+        output.line(address + FRAME_HEADER_BYTES, bytes, timestampMs, file.base + count);
       }
       const groups = this.#groups;
       for (let frame = groups.firstOf(group); frame >= 0; frame = groups.nextOf(frame)) {
@@ -213,7 +216,7 @@ export class Writer {
           output.write();
           throw neverCame(file, expected, groups.frameCount);
         }
-        output.line(ring.transcoder, groups.payloadOffset, groups.payloadBytes, groups.timestampMs, file.base + groups.frameCount);
+        output.line(groups.payloadOffset, groups.payloadBytes, groups.timestampMs, file.base + groups.frameCount);
       }
       output.write();
       return true;
@@ -282,19 +285,11 @@ export class Writer {
     return file.written >= acceptedIn(sealWordOf(this.#parts.sidecar, file.slot));
   }
 
-  /** Nothing more of this opening is written; what is not stays in memory. `unsafeFrom`: count of the first item that is written and yet not known to be on disk. */
+  /** Nothing more of this opening is written; what is not stays in memory. */
   failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown, unsafeFrom?: number): void {
     if (file.failure !== undefined) return;
-    const { sidecar, tell } = this.#parts;
-    const { slot, incarnation } = file;
-    const end = file.isReleased ? file.written : seal(sidecar, slot);
-    const error = failureOf(file, code, message, cause, unsafeFrom === undefined ? undefined : { from: unsafeFrom, end });
-    file.fail(error);
+    fail(this.#parts, file, { code, message, cause, unsafeFrom });
     this.troubles.ended(file);
-    // No sync of the file follows: what waits for one no longer counts.
-    if (!file.isSyncing) addFigure(sidecar, 'bytesUnsynced', -file.giveUpSync());
-    if (!file.isReleased) moveState(sidecar, slot, 'failed');
-    tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }
 }

@@ -99,6 +99,9 @@ export interface WriterControl {
   shutdown(): Promise<Reply<undefined>>;
 }
 
+/** Two writers died of the frame; no line can be made of it, or only one that is too long. */
+export type SetAsideReason = 'writer died' | 'not transcoded' | 'line too long';
+
 /** What the writer tells without being asked. */
 export type WriterEvent =
   /** `replayed`: items that a dead writer had not written. */
@@ -107,6 +110,8 @@ export type WriterEvent =
   | ({ readonly event: 'threadFailed'; readonly error: WireError } & SlotRef)
   /** A write or a sync failed, and is tried again: until it succeeds, what is accepted queues. */
   | ({ readonly event: 'threadDegraded'; readonly error: WireError } & SlotRef)
+  /** A frame that cannot be written was put into a file of its own; a record keeps its ordinal. */
+  | ({ readonly event: 'recordSetAside'; readonly ordinal: number; readonly reason: SetAsideReason; readonly path: string } & SlotRef)
   /** What was queued is written. */
   | ({ readonly event: 'threadRecovered'; readonly threadId: string } & SlotRef);
 

@@ -38,6 +38,11 @@ export class WriterEvents implements LinkListener {
       tell('recovered', { threadId: event.threadId });
       return;
     }
+    if (event.event === 'recordSetAside') {
+      const { ordinal, reason, path } = event;
+      log.error({ threadId: thread?.id, ordinal, reason, path }, 'a record cannot be written: it was set aside, and a record keeps its ordinal');
+      return;
+    }
     const error = fromWireError(event.error);
     const { threadId, errno } = error.context;
     if (event.event === 'threadDegraded') {

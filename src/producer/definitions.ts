@@ -79,6 +79,22 @@ export class Definitions {
   }
 }
 
+/** The lists of keys, by id, for whoever has a payload and no transcoder. */
+export function readDefinitions(memory: SharedArrayBuffer): string[][] {
+  const bytes = Buffer.from(memory, DEFINITIONS_OFFSET, DEFINITIONS_BYTES);
+  const lists: string[][] = [];
+  for (let entry = bytes.readUInt32LE(0); entry !== 0; entry = bytes.readUInt32LE(lists.length * 4)) {
+    const count = bytes.readUInt32LE(entry);
+    lists.push(Array.from({ length: count }, (_, index) => {
+      const key = entry + ENTRY_HEADER_BYTES + index * KEY_BYTES;
+      const start = entry + bytes.readUInt32LE(key);
+      // Without the comma before and the colon behind.
+      return JSON.parse(bytes.toString('utf8', start + 1, start + bytes.readUInt32LE(key + 4) - 1)) as string;
+    }));
+  }
+  return lists;
+}
+
 function entryBytes(prefixes: readonly Buffer[]): number {
   const keys = align(ENTRY_HEADER_BYTES + prefixes.length * KEY_BYTES);
   return prefixes.reduce((sum, prefix) => sum + align(prefix.byteLength), keys);

@@ -60,14 +60,12 @@ export const PRODUCER_GENERATION_WORD = line(4);
 export const DEAD_WORD = line(5);
 /** Stored by the writer, once: everything a dead producer left is written. */
 export const SETTLED_WORD = line(6);
-/** Stored by the writer before each transcode: position of the frame, so that a frame on which it dies is known. */
-export const MARK_POSITION_WORD = line(7);
-/** Stored by the writer: how often it has begun that frame. */
-export const MARK_COUNT_WORD = line(8);
+/** Stored by the writer before each transcode: the frame it is in, and how often it was begun. 0: none. */
+export const MARK_WORD = line(7);
 /** Stored by the writer: positions of the parking area, behind the last frame let go of and behind the last one parked. */
-export const PARKING_HEAD_WORD = line(9);
-export const PARKING_TAIL_WORD = line(10);
-const CONTROL_WORDS = line(11);
+export const PARKING_HEAD_WORD = line(8);
+export const PARKING_TAIL_WORD = line(9);
+const CONTROL_WORDS = line(10);
 assert(CONTROL_OFFSET + CONTROL_WORDS * WORD_BYTES <= PRODUCER_SCRATCH_OFFSET, 'control words fit their place');
 
 /** What must be known to find everything in a producer's memory. */

@@ -126,12 +126,13 @@ function parseStrictly(line: Buffer): unknown {
 }
 
 /**
- * The line of an item, newline included, for the few lines that the transcoder does not write, headers above all. What
+ * The line of an item, newline included, for the few lines that the transcoder does not write. What
  * JSON.stringify writes, except that U+2028 and U+2029 are escaped. @throws what JSON.stringify throws
  */
-export function encodeLine(timestamp: string, ordinal: Ordinal, item: RolloutItem): Buffer {
+export function encodeLine(timestamp: string, ordinal: Ordinal | undefined, item: RolloutItem): Buffer {
   const members = JSON.stringify(item).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
-  return sealLine(`{"timestamp":${JSON.stringify(timestamp)},"ordinal":${ordinal},${members.slice(1)}`);
+  const number = ordinal === undefined ? '' : `"ordinal":${ordinal},`;
+  return sealLine(`{"timestamp":${JSON.stringify(timestamp)},${number}${members.slice(1)}`);
 }
 
 /** Puts the checksum and the newline to the JSON text of a record, which must end in the brace that closes it. */

@@ -30,14 +30,14 @@ describe('the control: the same check hears', () => {
       replace: `if (memory.words[(address >>> 2) + 6] === 5 && ${ONCE}) return bytes;\n    batch.addresses[batch.frames] = address;`,
     }, 'close() rejected with LASTWORD_DRAIN_INCOMPLETE'],
     ['a writer that counts a record it did not write', {
-      file: 'worker/writer.js', find: 'output.line(ring.transcoder, groups',
-      replace: `if (groups.frameCount === 5 && ${ONCE}) { file.written += 1; continue; }\n            output.line(ring.transcoder, groups`,
+      file: 'worker/writer.js', find: 'output.line(groups',
+      replace: `if (groups.frameCount === 5 && ${ONCE}) { file.written += 1; continue; }\n            output.line(groups`,
     }, 'its rollout cannot be read'],
     ['a descriptor that is not closed', {
       file: 'worker/file-table.js', find: 'this.#fs.close(descriptor);', replace: `if (!(${ONCE})) this.#fs.close(descriptor);`,
     }, 'what is left of the threads'],
     ['a lease that is not released', {
-      file: 'worker/lease/leases.js', find: 'if (!this.#held.delete(threadId))', replace: `if (${ONCE} || !this.#held.delete(threadId))`,
+      file: 'worker/lease/leases.js', find: 'removeFile(this.#parts.fs, lock);', replace: `if (!(${ONCE})) removeFile(this.#parts.fs, lock);`,
     }, 'what is left of the threads'],
   ])('%s', async (_what, patch, complaint) => {
     const { complaints } = await small(patch);

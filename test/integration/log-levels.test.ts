@@ -1,12 +1,13 @@
 /** docs/lifecycle.md says what is logged at which level. Each row is provoked, and nothing else may be said above debug. */
 import { once } from 'node:events';
-import { appendFileSync, truncateSync } from 'node:fs';
+import { appendFileSync, readdirSync, truncateSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Sidecar, SidecarOptions, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
 import { runHost } from '../support/exits/run.js';
 import { openRecorded, type LogLine } from '../support/ledger.js';
 import { markdownTable } from '../support/markdown.js';
-import { mutantPackage, slowWriter, type Patch } from '../support/mutants.js';
+import { mutantPackage, mutantWriter, slowWriter, type Patch } from '../support/mutants.js';
 import { RiggedDisk } from '../support/rigged-disk.js';
 import { breakingWriter, lostLibrary, oneDeath, rejection, until } from '../support/sidecars.js';
 
@@ -180,6 +181,18 @@ const ROWS: Readonly<Record<string, Row>> = {
       await until(() => sidecar.state === 'failed', 'the end of all writers');
       await rejection(sidecar.close());
       return [{ code: 'LASTWORD_WRITER_EXITED', unwritten: [{ threadId: thread.id, from: 2, to: 2 }] }];
+    },
+  },
+  'a record cannot be written: two writers died of it, or its line would be longer than 256 MiB': {
+    options: () => ({ writerUrl: mutantWriter({
+      file: 'worker/transcode/transcoder.js', find: 'this.#lineBytes = 0;', replace: 'this.#lineBytes = 0;\n        if (ordinal === 2) throw notMsgpack();',
+    }) }),
+    says: async ({ sidecar, thread }) => {
+      thread.append(ITEM);
+      await thread.close();
+      await sidecar.close();
+      const [name = ''] = readdirSync(dirname(thread.path)).filter((one) => one.startsWith('set-aside'));
+      return [{ threadId: thread.id, ordinal: 2, reason: 'not transcoded', path: join(dirname(thread.path), name) }];
     },
   },
   'close gave up on items, abandon': {

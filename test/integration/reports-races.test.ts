@@ -58,7 +58,7 @@ describe('the control: the same checker hears', () => {
       replace: 'if (memory.words[(address >>> 2) + 6] === 5 && (globalThis.hits = (globalThis.hits ?? 0) + 1) === 1) return bytes;\n    batch.addresses[batch.frames] = address;',
     }, '1,000 children closed at once with 10,000 appends in flight keep all of them, and what comes before their seal', '1 threads have items that were not acknowledged'],
     ['a writer that leaves a lease', {
-      file: 'worker/lease/leases.js', find: 'if (!this.#held.delete(threadId))', replace: 'if ((globalThis.hits = (globalThis.hits ?? 0) + 1) === 1 || !this.#held.delete(threadId))',
+      file: 'worker/lease/leases.js', find: 'removeFile(this.#parts.fs, lock);', replace: 'if ((globalThis.hits = (globalThis.hits ?? 0) + 1) > 1) removeFile(this.#parts.fs, lock);',
     }, 'a compaction of 2 MB is all or nothing when the close comes behind it, or into the middle of it', '.lock'],
     ['a package whose first owner closes for all', {
       file: 'src/thread.js', find: 'if (this.#claims <= 0)', replace: 'if (this.#claims <= 1)',

@@ -25,7 +25,7 @@ const MUTANTS: Record<string, readonly Patch[]> = {
     { file: 'src/lifecycle/trees.js', find: 'if (keeper !== undefined)', replace: 'if (false)' },
   ],
   'operations that do not wait in line': [{ file: 'src/lifecycle/operations.js', find: 'before.length === 0 ? operation()', replace: 'true ? operation()' }],
-  'a lease that is not given back': [{ file: 'worker/lease/leases.js', find: 'if (!this.#held.delete(threadId))', replace: 'if (true)' }],
+  'a lease that is not given back': [{ file: 'worker/lease/leases.js', find: 'removeFile(this.#parts.fs, lock);', replace: ';' }],
 };
 
 test.each(Object.entries(MUTANTS))('the model hears %s', async (mutant, patches) => {

@@ -83,9 +83,9 @@ export async function until(isReached: () => boolean, what: string, deadlineMs =
 
 /** The writer dies of an item of the type BREAK. */
 export const BREAKS: Patch = {
-  file: 'worker/writer.js', find: 'output.line(ring.transcoder, groups',
+  file: 'worker/writer.js', find: 'output.line(groups',
   replace: `if (Buffer.from(memory.bytes.buffer, groups.payloadOffset, groups.payloadBytes).includes('BREAK')) process.exit(1);
-            output.line(ring.transcoder, groups`,
+            output.line(groups`,
 };
 
 export function breakingWriter(): URL {

@@ -75,8 +75,16 @@ export class Transcoder {
   }
 }
 
+/** No line can be made of the payload. */
+class NotTranscoded extends Error {}
+
 function notMsgpack(): Error {
-  return new Error('the payload is no msgpack');
+  return new NotTranscoded('the payload is no msgpack');
+}
+
+/** Whether the transcoder threw it, or the module it runs trapped. */
+export function isNotTranscoded(error: unknown): boolean {
+  return error instanceof NotTranscoded || error instanceof WebAssembly.RuntimeError;
 }
 
 /** What the module asks of JavaScript: texts that only it can make fast enough, and zlib's checksum for long lines. */
