@@ -68,6 +68,11 @@ export class RolloutThread implements Thread {
     return this.#opened.path;
   }
 
+  /** Somebody else has given the rollout another name. */
+  moved(path: string): void {
+    this.#opened = { ...this.#opened, path };
+  }
+
   get recovery(): Thread['recovery'] {
     return this.#opened.recovery;
   }

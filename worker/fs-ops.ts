@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { CALLS, type Call } from '../src/control/protocol.js';
 import { enterCall, leaveCall } from '../src/ring/figures.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
-import type { Clock, FileIdentity, FsOps, Rng } from './seams.js';
+import type { Clock, FsOps, Rng } from './seams.js';
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 const FILE_MODE = 0o600;
@@ -45,10 +45,6 @@ function assertFile(stats: fs.Stats): void {
   if (!stats.isFile()) throw Object.assign(new Error('ENODEV: no regular file, fstat'), { code: 'ENODEV', syscall: 'fstat' });
 }
 
-function identityOf({ dev, ino }: fs.Stats): FileIdentity {
-  return { dev, ino };
-}
-
 export const nodeFsOps: FsOps = {
   createFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE),
   // O_NONBLOCK: a FIFO in the file's place must not hang the writer.
@@ -63,8 +59,18 @@ export const nodeFsOps: FsOps = {
     if (nlink === 0) throw Object.assign(new Error('ENOENT: the file was deleted while it was open, fstat'), { code: 'ENOENT', syscall: 'fstat' });
     return size;
   },
-  identify: (descriptor) => identityOf(fs.fstatSync(descriptor)),
-  identifyPath: (path) => unlessAbsent(() => identityOf(fs.lstatSync(path))),
+  identify: (descriptor) => {
+    const stats = fs.fstatSync(descriptor);
+    assertFile(stats);
+    const { dev, ino, nlink: links, size } = stats;
+    return { dev, ino, links, size };
+  },
+  identifyPath: (path) => {
+    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    return stats === undefined ? undefined : { dev: stats.dev, ino: stats.ino };
+  },
+  // Linux; what has no name any more gets one that does not exist.
+  pathOf: (descriptor) => unlessAbsent(() => fs.readlinkSync(`/proc/self/fd/${descriptor}`)),
   close: (descriptor) => { fs.closeSync(descriptor); },
   link: (existingPath, newPath) => { fs.linkSync(existingPath, newPath); },
   rename: (path, newPath) => { fs.renameSync(path, newPath); },
@@ -129,6 +135,7 @@ export function watched(ops: FsOps, sidecar: SidecarMemory, clock: Clock): FsOps
     size: during('fstat', ops.size),
     identify: during('fstat', ops.identify),
     identifyPath: during('stat', ops.identifyPath),
+    pathOf: during('readlink', ops.pathOf),
     close: during('close', ops.close),
     link: during('link', ops.link),
     rename: during('rename', ops.rename),

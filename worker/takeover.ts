@@ -35,6 +35,7 @@ export function takeOver(engine: Engine, directory: string, openings: readonly O
     writer.findEnd(file);
     left += accepted - file.written;
   }
+  syncs.interference.watch();
   return left;
 }
 

@@ -53,6 +53,8 @@ export interface WriterParts {
   readonly wake: () => void;
   /** A sync of the file has failed: nothing is written to it until it was made anew. */
   readonly poison: (file: RolloutFile, error: unknown) => void;
+  /** False when somebody else has changed the file, so that it is made anew first, or has failed. */
+  readonly isInPlace: (file: RolloutFile) => boolean;
 }
 
 /**
@@ -194,14 +196,15 @@ export class Writer {
 
   /** Transcodes a thread's frames next to each other and writes them with one write(), or more when the output is full. False when none may be written now. */
   #writeFrames(ring: WriterRing, file: RolloutFile, group: number): boolean {
-    const { files, fs, leases } = this.#parts;
+    const { files, fs, isInPlace, leases } = this.#parts;
     const { memory } = ring.consumer;
     leases.keep(file.threadId);
+    if (!files.isOpen(file) && !isInPlace(file)) return false;
     const descriptor = files.descriptorOf(file);
     if (!file.isEndKnown && !this.#takeOver(file, descriptor)) return false;
+    if (!file.isUntouched(fs.identify(descriptor)) && !isInPlace(file)) return false;
     const output = new GroupOutput(this.#parts, ring, file, descriptor);
     try {
-      file.assertUntouched(fs, output.descriptor);
       for (const { address, count } of file.parked) {
         const bytes = memory.words[(address >>> 2) + FRAME_BYTES_WORD] ?? 0;
         const timestampMs = memory.doubles[(address >>> 3) + FRAME_TIMESTAMP_DOUBLE] ?? 0;
