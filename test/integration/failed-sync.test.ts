@@ -1,5 +1,5 @@
 /** A failed sync is final for its file: what it was to cover is held, goes to a new file, and is not claimed before that is safe. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -302,6 +302,31 @@ describe('a process that ended before a failed sync was made good', () => {
     await (await sidecar.resumeThread(id)).close();
     const fork = await sidecar.forkThread(id);
     await fork.close();
+  });
+});
+
+const hasStrace = spawnSync('strace', ['-V']).status === 0;
+
+describe('a sync that the kernel fails', () => {
+  test.skipIf(!hasStrace)('is made good', () => {
+    const directory = temporaryFolder();
+    // The first one of each of libuv's threads.
+    const told = execFileSync('strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=1', process.execPath, '--input-type=module', '-e', `
+      import { readdirSync } from 'node:fs';
+      import { openSidecar } from 'lastword';
+      const sidecar = await openSidecar({ directory: ${JSON.stringify(directory)}, logger: false, syncIntervalMs: 0 });
+      const told = [];
+      for (const event of ['degraded', 'recovered']) sidecar.on(event, (what) => { told.push(what.error?.code ?? event); });
+      const thread = await sidecar.createThread();
+      for (let index = 0; index < 100; index += 1) thread.append({ type: 'event_msg', payload: { index, text: 'item ' + index } });
+      const { nextOrdinal } = await thread.flush({ durability: 'synced', timeoutMs: 60_000 });
+      thread.append({ type: 'event_msg', payload: { index: 100, text: 'item 100' } });
+      await sidecar.close({ durability: 'synced' });
+      process.stdout.write(JSON.stringify({ told, nextOrdinal, path: thread.path }));`], { cwd: ROOT, encoding: 'utf8' });
+    const { told: events, nextOrdinal, path } = JSON.parse(told) as { told: string[]; nextOrdinal: number; path: string };
+    expect([events.slice(0, 2), nextOrdinal]).toEqual([['LASTWORD_SYNC_FAILED', 'recovered'], 101]);
+    expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(103);
+    expect(besideOf(path)).toEqual([]);
   });
 });
 
