@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Every code an error of this library can have. `docs/errors.md` has a heading for each. */
 export const ERROR_CODES = [
   'LASTWORD_INVALID_OPTION',
@@ -36,7 +38,7 @@ export interface LastwordErrorContext {
   [member: string]: unknown;
 }
 
-/** Every error this library throws or rejects with. `cause` holds the system error, where there is one. */
+/** Every error this library throws or rejects with. `cause` holds the system error, where there is one; never what the host's own code threw. */
 export class LastwordError<C extends LastwordErrorCode = LastwordErrorCode> extends Error {
   override readonly name = 'LastwordError';
   readonly code: C;
@@ -49,9 +51,20 @@ export class LastwordError<C extends LastwordErrorCode = LastwordErrorCode> exte
   }
 }
 
-/** Narrower than instanceof, which leaves the code open. */
+/** Narrower than instanceof, which leaves the code open, and which a proxy may answer by throwing. */
 export function isLastwordError(error: unknown): error is LastwordError {
-  return error instanceof LastwordError;
+  return types.isNativeError(error) && error instanceof LastwordError;
+}
+
+/**
+ * What the host's own code threw: the name of its class, and nothing that it says, since that may be of an item. Looks at it without
+ * running anything of it.
+ */
+export function kindOfThrown(thrown: unknown): string {
+  if (!types.isNativeError(thrown)) return thrown === null ? 'null' : typeof thrown;
+  const made: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(thrown) ?? {}, 'constructor')?.value;
+  const name: unknown = typeof made === 'function' ? Object.getOwnPropertyDescriptor(made, 'name')?.value : undefined;
+  return typeof name === 'string' && name !== '' ? name : 'Error';
 }
 
 /** What crosses a port in place of an error: structured clone drops `code`, Comlink drops `cause` and the class too. */
@@ -98,9 +111,4 @@ export function fromWireError(wire: WireError): LastwordError {
   const { message, ...members } = wire.cause;
   const cause = Object.assign(new Error(message), members);
   return new LastwordError(wire.code, wire.message, wire.context, { cause });
-}
-
-/** A bug of ours, never a condition of the caller. */
-export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new Error(`lastword: assertion failed: ${message}`);
 }

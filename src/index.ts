@@ -1,4 +1,5 @@
 export { openSidecar } from './open-sidecar.js';
+export { importSalvage } from './import-salvage.js';
 export { readRollout } from './reader/read.js';
 export { verifyRollout, verifyRollouts } from './reader/verify.js';
 export { LastwordError } from './errors.js';
@@ -6,7 +7,7 @@ export type { LastwordErrorCode, LastwordErrorContext } from './errors.js';
 export type { SidecarOptions } from './options.js';
 export { LATE } from './types.js';
 export type {
-  CloseOptions, CreateThreadOptions, Damage, Durability, FlushOptions, ForkThreadOptions, Histogram, ListOptions, LiveThread, PublishOptions, ReadOptions, Receipt, ResumeThreadOptions,
+  CloseOptions, CreateThreadOptions, Damage, Durability, FlushOptions, ForkThreadOptions, Histogram, ImportReport, ListOptions, LiveThread, PublishOptions, ReadOptions, Receipt, ResumeThreadOptions,
   RolloutItem, RolloutRecord, Sidecar, SidecarCloseReceipt, SidecarEvents, SidecarState, SidecarStats, Thread, ThreadCloseReceipt, ThreadId,
   ThreadPage, ThreadState, ThreadSummary, VerifyOptions, VerifyReport,
 } from './types.js';

@@ -33,7 +33,7 @@ export interface SidecarOptions {
   fullTimeoutMs?: number | undefined;
   /** Largest encoded item, bytes; at most overflowBytes. Default 64 MiB, or overflowBytes where that is less. */
   itemBytesMax?: number | undefined;
-  /** Rollout files held open at once; more threads than this are fine. Default 512. */
+  /** Rollout files held open at once, at most half of the descriptors that the process may have (Linux); more threads than this are fine. Default 512. */
   openFilesMax?: number | undefined;
   /** Bound on closing one thread, or the sidecar, ms; also on a flush that names none. Default 10 000. */
   closeTimeoutMs?: number | undefined;

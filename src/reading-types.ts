@@ -54,6 +54,14 @@ export interface VerifyReport {
   unread?: string | undefined;
 }
 
+/** What importSalvage() did. */
+export interface ImportReport {
+  /** Records that were put back. */
+  records: number;
+  /** Records that their rollouts had already. */
+  alreadyThere: number;
+}
+
 /** Options of verifyRollouts(). */
 export interface VerifyOptions {
   /** Files at the same time, each on a thread of its own: 1 to 64. Default: the cores there are. */

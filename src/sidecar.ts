@@ -19,6 +19,7 @@ import { StoredThreads } from './lifecycle/stored-threads.js';
 import { WriterEvents } from './lifecycle/writer-events.js';
 import { createLog, type Log } from './log.js';
 import { checkFlush, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } from './options.js';
+import { printAs } from './printing.js';
 import { type ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
 import { requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
@@ -40,6 +41,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   readonly producer: ItemProducer;
   readonly waiters: Waiters;
   readonly log: Log;
+  abandonLost: ThreadHost['abandonLost'] = () => { throw new LastwordError('LASTWORD_NOT_OPEN', 'the sidecar has no writer'); };
   readonly #ring: ProducerMemory;
   readonly #data: EngineData;
   #stopHearing: (() => void)[] = [];
@@ -82,6 +84,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
       tell: (event, members) => { this.tell(event, members); },
     });
     const standby = new Standby(this.#data, directory, (event) => { events.onEvent(event); });
+    this.abandonLost = (thread) => standby.abandon(this.#openings, thread);
     const parts = { url, data: this.#data, directory, memory, ring: this.#ring, standby, openings: () => this.#openings };
     this.#writer = await WriterLink.start(parts, events);
     producer.onWriterGone = () => { this.writer.revive(); };
@@ -160,7 +163,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
         return await this.#close(plan);
       } catch (error) {
         const code = isLastwordError(error) ? error.code : undefined;
-        if (this.#writerLost === undefined) this.log.error({ code, threads: this.registry.threads.length }, 'close of the sidecar could not finish');
+        if (this.#writerLost === undefined || plan.abandon) this.log.error({ code, threads: this.registry.threads.length }, 'close of the sidecar could not finish');
         throw error;
       }
     });
@@ -203,12 +206,12 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   async #close(plan: ClosePlan): Promise<SidecarCloseReceipt> {
-    if (this.#writerLost !== undefined) throw this.#writerLost;
-    this.#state = 'closing';
+    if (this.#writerLost === undefined) this.#state = 'closing';
+    else if (!plan.abandon) throw this.#writerLost;
     await this.registry.settled(leftUntil(plan.deadline));
     const failures = await failuresOf(this.registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
     if (failures.length > 0) throw incompleteClose(failures);
-    await this.writer.end(Math.max(1, leftUntil(plan.deadline)));
+    if (this.#writerLost === undefined) await this.#endWriter(plan);
     this.#state = 'closed';
     await this.#pool.close();
     for (const stop of this.#stopHearing.splice(0)) stop();
@@ -221,9 +224,20 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     };
   }
 
+  async #endWriter({ abandon, deadline }: ClosePlan): Promise<void> {
+    try {
+      await this.writer.end(Math.max(1, leftUntil(deadline)));
+    } catch (error) {
+      if (!abandon) throw error;
+      const { code, context: { errno } } = isLastwordError(error) ? error : { code: undefined, context: { errno: undefined } };
+      this.log.warn({ code, errno }, 'the writer was ended with its leases still there: they end with this process');
+      await this.writer.terminate();
+    }
+  }
+
   /** @throws LASTWORD_NOT_OPEN, and what ended the writer */
   assertOpen(): void {
-    if (this.#writerLost !== undefined) throw this.#writerLost;
+    if (this.#writerLost !== undefined && this.#state !== 'closed') throw this.#writerLost;
     if (this.#state !== 'open') throw new LastwordError('LASTWORD_NOT_OPEN', `the sidecar is ${this.#state}`, { directory: this.directory });
   }
 
@@ -232,8 +246,9 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   #isDrained(): boolean {
+    if (this.#state === 'closed') return true;
     if (this.#writerLost !== undefined) throw this.#writerLost;
-    return this.producer.isDrained || this.#state === 'closed';
+    return this.producer.isDrained;
   }
 
   #awaitDrain(): void {
@@ -254,3 +269,5 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     wakeProducer(this.#ring);
   }
 }
+
+printAs(OpenSidecar, 'Sidecar', (sidecar) => ({ directory: sidecar.directory, state: sidecar.state, threads: [...sidecar.liveThreads()].length }));

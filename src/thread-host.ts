@@ -1,3 +1,4 @@
+import type { DrainedThread, ReleasedThread } from './control/protocol.js';
 import type { WriterLink } from './control/writer-link.js';
 import type { LastwordError } from './errors.js';
 import type { Log } from './log.js';
@@ -23,6 +24,8 @@ export interface ThreadHost {
   assertOpen(): void;
   /** A flush took that long, µs. */
   recordFlush(microseconds: number): void;
+  /** Where nobody can write: salvages the thread and lets go of its lease. @throws LASTWORD_WRITE_FAILED */
+  abandonLost(thread: RolloutThread): DrainedThread & ReleasedThread;
   /** The thread leaves the registry; its slot may be used again. */
   threadReleased(thread: RolloutThread, receipt: ThreadCloseReceipt): void;
   /** Begins to close the threads below it, those under way too. */

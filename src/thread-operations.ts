@@ -1,9 +1,10 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
+import { kindOfThrown } from './errors.js';
 import type { Registry } from './lifecycle/registry.js';
 import type { StoredThreads } from './lifecycle/stored-threads.js';
 import type { Log } from './log.js';
-import { checkFork, checkResume, type ResolvedOptions } from './options.js';
+import { assertThreadId, checkFork, checkResume, type ResolvedOptions } from './options.js';
 import type { ThreadLists } from './reader/lists/thread-lists.js';
 import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
 import { openThread } from './reader/read-thread.js';
@@ -85,8 +86,12 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
       if (live !== undefined && live.state !== 'failed') await live.flush({ durability: 'written', signal: checked.signal });
       return checked.onDamage === undefined ? this.#openCounted(id, checked) : openThread(this.options.directory, id, checked);
     };
+    const check = (): CheckedReadOptions => {
+      assertThreadId(id);
+      return checkReadOptions(options);
+    };
     // What items a thread has is the host's knowledge.
-    return recordsOf(() => checkReadOptions(options), open) as AsyncGenerator<RolloutRecord<I>, void, undefined>;
+    return recordsOf(check, open) as AsyncGenerator<RolloutRecord<I>, void, undefined>;
   }
 
   /** Damage that nobody asked for is said once, when the reading ends. */
@@ -119,7 +124,7 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
       try {
         (listener as (this: unknown, members: SidecarEvents[E]) => void).call(this, members);
       } catch (error) {
-        this.log.error({ event, error: error instanceof Error ? error.name : typeof error }, 'a listener threw');
+        this.log.error({ event, error: kindOfThrown(error) }, 'a listener threw');
       }
     }
   }

@@ -1,4 +1,4 @@
-import { isLastwordError, LastwordError } from './errors.js';
+import { isLastwordError, kindOfThrown, LastwordError } from './errors.js';
 import { checkItem, itemInvalid, redacted, redactedMeta } from './item-check.js';
 import { Deliveries, type Listener } from './lifecycle/deliveries.js';
 import { HeldWork } from './lifecycle/held-work.js';
@@ -7,6 +7,7 @@ import { Progress } from './lifecycle/progress.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
 import { planClose, ThreadClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { checkFlush, invalidOption } from './options.js';
+import { printAs } from './printing.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
 import type { ThreadHost } from './thread-host.js';
 import {
@@ -60,7 +61,7 @@ export class RolloutThread implements Thread {
     this.#progress.base = opened.base;
     this.#deliveries = new Deliveries(
       (isReached) => host.waiters.forAWhile(isReached, host.options.closeTimeoutMs),
-      (error, ordinal) => { host.log.error({ threadId: thread.id, ordinal, error: error instanceof Error ? error.name : typeof error }, 'a subscriber threw'); },
+      (error, ordinal) => { host.log.error({ threadId: thread.id, ordinal, error: kindOfThrown(error) }, 'a subscriber threw'); },
     );
   }
 
@@ -300,3 +301,5 @@ export class RolloutThread implements Thread {
     return new LastwordError(failure.code, failure.message.slice(0, -` [${failure.code}]`.length), context, { cause: failure.cause });
   }
 }
+
+printAs(RolloutThread, 'Thread', ({ id, parentId, path, origin, state, accepted, written, synced }) => ({ id, parentId, path, origin, state, accepted, written, synced }));

@@ -5,7 +5,7 @@ import type { ListOptions, ThreadPage, ThreadSummary } from './list-types.js';
 import type { ReadOptions } from './reading-types.js';
 
 export type { ListOptions, ThreadPage, ThreadSummary } from './list-types.js';
-export type { Damage, ReadOptions, VerifyOptions, VerifyReport } from './reading-types.js';
+export type { Damage, ImportReport, ReadOptions, VerifyOptions, VerifyReport } from './reading-types.js';
 
 /** Lower-case UUID. New ids are version 7, so that an id alone gives its file. */
 export type ThreadId = string;

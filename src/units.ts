@@ -1,4 +1,4 @@
-import { assert } from './errors.js';
+import { assert } from './assert.js';
 
 declare const unit: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [unit]: Name };

@@ -18,7 +18,7 @@ const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp
   { what: /^msgpackr$/, in: SHIPPED, only: /^src\/producer\// },
   { what: /^(node:)?worker_threads$/, in: SHIPPED, only: /^(src\/control\/.*|src\/producer\/port|worker\/main)\.ts$/ },
   { what: /^piscina$/, in: CODE, only: /^(src\/pool|bench|examples)\// },
-  { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-ops\.ts|worker\/transcode\/compile\.ts|worker\/lease\/(processes|flocks)\.ts|src\/reader\/)/ },
+  { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-(ops|guard)\.ts|worker\/transcode\/compile\.ts|worker\/lease\/(processes|flocks)\.ts|src\/reader\/)/ },
 ];
 
 /** What a file outside of worker/fs-ops.ts may take from node:fs. */
@@ -54,8 +54,8 @@ describe('the house', () => {
     expect(found).toEqual([]);
   });
 
-  test('changes files only in worker/fs-ops.ts', () => {
-    const found = SHIPPED.filter((path) => path !== 'worker/fs-ops.ts').flatMap((path) => [
+  test('changes files only in worker/fs-ops.ts and its guard', () => {
+    const found = SHIPPED.filter((path) => !/^worker\/fs-(ops|guard)\.ts$/.test(path)).flatMap((path) => [
       ...importsOf(parse(path))
         .filter(({ specifier }) => /^(node:)?fs(\/promises)?$/.test(specifier))
         .flatMap(({ names }) => names.filter((name) => !READING.has(name)).map((name) => `${path}: ${name}`)),
@@ -71,6 +71,11 @@ describe('the house', () => {
         .map(({ specifier }) => `${path} -> ${join(dirname(path), specifier)}`)
         .filter((link) => link.includes('-> worker/') && !WORKER_IMPORTS.test(link)));
     expect(found).toEqual([]);
+  });
+
+  test('signals no process but its own: of others it only asks whether they are there', () => {
+    const calls = SHIPPED.flatMap((path) => [...read(path).matchAll(/process\.kill\([^)]*\)/g)].map(([call]) => `${path}: ${call}`));
+    expect(calls).toEqual(['src/exit/signals.ts: process.kill(process.pid, signal)', 'worker/lease/processes.ts: process.kill(pid, 0)']);
   });
 
   test('explains every error code under a heading of its own, and no other', () => {

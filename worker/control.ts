@@ -11,6 +11,7 @@ import { createRollout } from './create-rollout.js';
 import type { Engine } from './engine.js';
 import { resumeRollout } from './recovery/resume-rollout.js';
 import type { RolloutFile } from './rollout-file.js';
+import { letGoOfLease } from './salvager.js';
 import { deleteRollout, moveRollout, referenceOf, underReference } from './stored-rollouts.js';
 import type { Writer } from './writer.js';
 
@@ -83,7 +84,7 @@ export class Control implements WriterControl {
   }
 
   holdReference(threadId: string): Promise<Reply<undefined>> {
-    return answer('LASTWORD_WRITE_FAILED', () => { this.#parts.leases.hold(referenceOf(threadId)); return undefined; });
+    return answer('LASTWORD_WRITE_FAILED', () => { this.#hold(referenceOf(threadId)); return undefined; });
   }
 
   releaseReference(threadId: string): Promise<Reply<undefined>> {
@@ -106,9 +107,9 @@ export class Control implements WriterControl {
   async #resume(command: ResumeThreadCommand): Promise<ResumedRollout> {
     const { files, leases, syncs } = this.#parts;
     await syncs.lingered(command.path);
-    leases.hold(command.threadId);
+    this.#hold(command.threadId);
     try {
-      const { file, descriptor, resumed } = await files.whileOpening(() => resumeRollout(this.#parts, command));
+      const { file, descriptor, resumed } = await files.whileOpeningLater(() => resumeRollout(this.#parts, command));
       // Whoever wrote it may have died before a sync: the first one covers what is there.
       this.#add(file, descriptor, 0);
       return resumed;
@@ -127,10 +128,15 @@ export class Control implements WriterControl {
     syncs.interference.watch();
   }
 
+  #hold(threadId: string): void {
+    const { files, leases } = this.#parts;
+    files.whileOpening(() => { leases.hold(threadId); });
+  }
+
   /** A lease that another has: then the thread exists, whether its rollout is there yet or not. */
   #holdNew(threadId: string): void {
     try {
-      this.#parts.leases.hold(threadId);
+      this.#hold(threadId);
     } catch (error) {
       if (!isLastwordError(error) || error.code !== 'LASTWORD_THREAD_BUSY') throw error;
       throw new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} is open elsewhere`, error.context, { cause: error });
@@ -139,7 +145,7 @@ export class Control implements WriterControl {
 
   drainThread(command: DrainThreadCommand): Promise<Reply<DrainedThread>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
-      const { nextPass, writer } = this.#parts;
+      const { nextPass, salvager, writer } = this.#parts;
       const file = this.#rolloutOf(command);
       // Everything accepted was published before this command was sent: an empty pass means that nothing is left, unless
       // something is to be tried again, here or in front of it.
@@ -148,19 +154,10 @@ export class Control implements WriterControl {
         if (command.abandon || writer.troubles.areNone) break;
         await writer.troubles.nextEnd();
       }
-      if (command.abandon) return this.#abandon(file);
+      if (command.abandon) return salvager.abandon(file);
       if (file.failure !== undefined) throw file.failure;
       return { written: file.written, salvage: undefined };
     });
-  }
-
-  /** What is refused once more is salvaged; nothing more is written of it then. */
-  #abandon(file: RolloutFile): DrainedThread {
-    const { writer } = this.#parts;
-    if (!writer.isWritten(file)) writer.tryNow(file);
-    const salvage = writer.isWritten(file) ? undefined : writer.salvage(file);
-    file.isAbandoned = !writer.isWritten(file);
-    return { written: file.written, salvage };
   }
 
   releaseThread(command: ReleaseThreadCommand): Promise<Reply<ReleasedThread>> {
@@ -181,12 +178,8 @@ export class Control implements WriterControl {
       if (file.failure !== undefined && !command.abandon) throw file.failure;
       writer.removeRollout(file);
       syncs.released(file);
-      try {
-        leases.release(file.threadId);
-      } catch (error) {
-        if (!command.abandon) throw error;
-        return { leaseError: toWireError(error, 'LASTWORD_WRITE_FAILED') };
-      }
+      if (command.abandon) return letGoOfLease(leases, file.threadId);
+      leases.release(file.threadId);
       return { leaseError: undefined };
     });
   }

@@ -6,6 +6,7 @@ import { FileTable } from './file-table.js';
 import { HeldPool } from './held.js';
 import { Leases } from './lease/leases.js';
 import type { RolloutFile } from './rollout-file.js';
+import { Salvager } from './salvager.js';
 import type { Clock, FsOps, Processes, Rng } from './seams.js';
 import { SyncScheduler } from './sync.js';
 import { Transcoder } from './transcode/transcoder.js';
@@ -26,10 +27,11 @@ export interface Engine extends Seams {
   readonly leases: Leases;
   readonly writer: Writer;
   readonly syncs: SyncScheduler;
+  readonly salvager: Salvager;
   readonly tell: (event: WriterEvent) => void;
 }
 
-export type EngineData = Omit<WriterData, 'control'>;
+export type EngineData = Omit<WriterData, 'control' | 'reports'>;
 
 export function createEngine(data: EngineData, seams: Seams, tell: (event: WriterEvent) => void, wake: () => void = () => undefined): Engine {
   const sidecar = viewSidecarMemory(data.sidecar);
@@ -41,10 +43,8 @@ export function createEngine(data: EngineData, seams: Seams, tell: (event: Write
   const parts = { ...seams, sidecar, files, held, leases, isInPlace, poison, temporaryFolder: data.temporaryFolder, tell, wake };
   const writer = new Writer(parts);
   const { memory, ringBytes, overflowBytes } = data.ring;
-  writer.addRing({
-    consumer: createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes)),
-    transcoder: new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET),
-  });
+  const consumer = createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes));
+  writer.addRing(consumer, new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET));
   const syncs = new SyncScheduler(writer, parts, data);
-  return { ...parts, writer, syncs };
+  return { ...parts, writer, syncs, salvager: new Salvager(writer, parts) };
 }

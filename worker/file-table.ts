@@ -48,16 +48,35 @@ export class FileTable {
     return descriptor;
   }
 
-  /** Opens another file. Where the process has no descriptor left, the ones that are idle here are given up for it. */
+  /**
+   * Opens another file. Where the process has no descriptor left, the ones that are idle here are given up for it. Not for whoever
+   * has one of them in hand.
+   */
   whileOpening<T>(open: () => T): T {
     this.makeRoom();
     for (;;) {
       try {
         return open();
       } catch (error) {
-        if (!isNoDescriptor(error) || !this.#evict()) throw error;
+        if (!this.#hasGivenUpFor(error)) throw error;
       }
     }
+  }
+
+  /** The same for what opens its file in a promise. */
+  async whileOpeningLater<T>(open: () => Promise<T>): Promise<T> {
+    this.makeRoom();
+    for (;;) {
+      try {
+        return await open();
+      } catch (error) {
+        if (!this.#hasGivenUpFor(error)) throw error;
+      }
+    }
+  }
+
+  #hasGivenUpFor(error: unknown): boolean {
+    return isNoDescriptor(error) && this.#evict();
   }
 
   /** Takes over a descriptor that was opened to make the file. */

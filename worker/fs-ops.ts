@@ -1,36 +1,19 @@
 /** The file system of the writer, on node:fs: the only place that changes a file. */
 import fs from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CALLS, type Call } from '../src/control/protocol.js';
 import { enterCall, leaveCall } from '../src/ring/figures.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
+import { assertFile, assertInPlace, assertNotShared, FILE_MODE, makeFolders, setFileMode } from './fs-guard.js';
 import type { Clock, FsOps, Rng } from './seams.js';
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
-const FILE_MODE = 0o600;
-const FOLDER_MODE = 0o700;
 
 const datasync = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
 const open = promisify(fs.open);
 const close = promisify(fs.close);
-
-/** Folder by folder: mkdir's own `recursive` never ends where a file system refuses names (on Node 20, below /proc). */
-function makeFolders(path: string): string | undefined {
-  const missing: string[] = [];
-  for (let folder = path; !fs.existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
-  for (const folder of missing) {
-    try {
-      fs.mkdirSync(folder, FOLDER_MODE);
-    } catch (error) {
-      // Somebody else made it meanwhile.
-      if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
-    }
-  }
-  return missing[0];
-}
 
 function unlessAbsent<T>(look: () => T): T | undefined {
   try {
@@ -41,14 +24,33 @@ function unlessAbsent<T>(look: () => T): T | undefined {
   }
 }
 
-function assertFile(stats: fs.Stats): void {
-  if (!stats.isFile()) throw Object.assign(new Error('ENODEV: no regular file, fstat'), { code: 'ENODEV', syscall: 'fstat' });
+/** The descriptor, unless it is of something that is not to be written to. */
+function guarded(descriptor: number, guard: (stats: fs.Stats) => void): number {
+  try {
+    guard(fs.fstatSync(descriptor));
+    return descriptor;
+  } catch (error) {
+    fs.closeSync(descriptor);
+    throw error;
+  }
 }
 
 export const nodeFsOps: FsOps = {
-  createFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE),
-  // O_NONBLOCK: a FIFO in the file's place must not hang the writer.
-  openFile: (path) => fs.openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK),
+  createFile: (path) => {
+    assertInPlace(path);
+    const descriptor = fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
+    return guarded(descriptor, (stats) => { setFileMode(descriptor, stats); });
+  },
+  openFile: (path) => {
+    assertInPlace(path);
+    // O_NONBLOCK: a FIFO in the file's place must not hang the writer.
+    const descriptor = fs.openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
+    return guarded(descriptor, (stats) => {
+      assertFile(stats);
+      assertNotShared(path, stats);
+      setFileMode(descriptor, stats);
+    });
+  },
   write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),
   truncate: (descriptor, length) => { fs.ftruncateSync(descriptor, length); },
   size: (descriptor) => {
@@ -74,7 +76,10 @@ export const nodeFsOps: FsOps = {
   close: (descriptor) => { fs.closeSync(descriptor); },
   link: (existingPath, newPath) => { fs.linkSync(existingPath, newPath); },
   rename: (path, newPath) => { fs.renameSync(path, newPath); },
-  unlink: (path) => { fs.unlinkSync(path); },
+  unlink: (path) => {
+    assertInPlace(path);
+    fs.unlinkSync(path);
+  },
   read: (descriptor, bytes, offset, length, position) => fs.readSync(descriptor, bytes, offset, length, position),
   readText: (path, bytesMax) => unlessAbsent(() => {
     const descriptor = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

@@ -9,7 +9,7 @@ import type { RolloutFile } from './rollout-file.js';
 import type { SalvageParts } from './salvage.js';
 import { setAside, type UnwritableFrame } from './set-aside.js';
 import { isNotTranscoded, NO_ORDINAL } from './transcode/transcoder.js';
-import type { WriterRing } from './writer.js';
+import type { WriterRing } from './writer-ring.js';
 
 /** Writers that die of a frame, before it is given up. */
 const DEATHS_MAX = 2;

@@ -1,6 +1,6 @@
 import type { ParkedFrame } from '../src/ring/parking.js';
 import type { RolloutFile } from './rollout-file.js';
-import type { WriterRing } from './writer.js';
+import type { WriterRing } from './writer-ring.js';
 
 /** Files that have something to do though nothing new came: frames of theirs are parked, or they were a dead writer's and their end is not found yet. */
 export class Retries {

@@ -1,7 +1,7 @@
+import type { Salvage } from '../src/control/protocol.js';
 import type { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
 import { HeldRecords, type HeldPool } from './held.js';
-import type { Salvage } from './salvage-frames.js';
 import type { FileIdentity, FileState, FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 

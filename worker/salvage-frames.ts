@@ -1,4 +1,5 @@
 /** What is accepted of an opening and not written, wherever it lies in shared memory, put into a salvage file. */
+import type { Salvage } from '../src/control/protocol.js';
 import {
   FRAME_BYTES_WORD, FRAME_COUNT_WORD, FRAME_HEADER_BYTES, FRAME_INCARNATION_WORD, FRAME_SLOT_WORD, FRAME_TIMESTAMP_DOUBLE, OUTPUT_BYTES, OUTPUT_OFFSET,
 } from '../src/ring/layout.js';
@@ -6,18 +7,9 @@ import { createBatch, walk, type RingConsumer } from '../src/ring/ring-consumer.
 import type { RolloutFile } from './rollout-file.js';
 import { writeSalvage, type SalvageFile, type SalvageParts } from './salvage.js';
 import { NO_ORDINAL } from './transcode/transcoder.js';
-import type { WriterRing } from './writer.js';
+import type { WriterRing } from './writer-ring.js';
 
 const WALK_FRAMES_MAX = 16_384;
-
-/** A copy of what was not written. Counts are of the opening. */
-export interface Salvage {
-  readonly path: string;
-  readonly from: number;
-  readonly to: number;
-  /** Fewer than the range has where some never came, or cannot be made into a line. */
-  readonly records: number;
-}
 
 interface Frame {
   readonly ring: WriterRing;

@@ -18,9 +18,9 @@ export function isSameFile(one: FileIdentity | undefined, other: FileIdentity | 
 
 /** All the file system the writer may touch. Every call is synchronous but the syncs. */
 export interface FsOps {
-  /** A new file for appending (0600); fails when the path exists. */
+  /** A new file for appending (0600, whatever the umask); fails when the path exists. */
   createFile(path: string): number;
-  /** An existing file, for appending; a link is not followed. */
+  /** An existing file, for appending: a regular one, no link, and not another file's further name; made 0600 where it is ours. */
   openFile(path: string): number;
   /** Takes the bytes at the end of the file; may take fewer. */
   write(descriptor: number, bytes: Uint8Array, offset: number, length: number): number;

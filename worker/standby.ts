@@ -1,11 +1,12 @@
-import type { Opening, WriterControl, WriterEvent } from '../src/control/protocol.js';
+import type { DrainedThread, Opening, ReleasedThread, SalvageReport, SlotRef, WriterControl, WriterEvent } from '../src/control/protocol.js';
 import { hasPublished } from '../src/ring/ring-consumer.js';
 import { wakeWriter } from '../src/ring/doorbell.js';
 import { Control } from './control.js';
 import { createEngine, type Engine, type EngineData } from './engine.js';
 import { nodeFsOps, systemClock, systemRng } from './fs-ops.js';
 import { systemProcesses } from './lease/processes.js';
-import { takeOver } from './takeover.js';
+import { letGoOfLease } from './salvager.js';
+import { adopt, takeOver } from './takeover.js';
 import { WriterLoop } from './writer-loop.js';
 
 /**
@@ -17,6 +18,8 @@ export class Standby {
   readonly #directory: string;
   readonly #tell: (event: WriterEvent) => void;
   #engine: Engine | undefined;
+  /** Where not even this thread can write: it only salvages. */
+  #salvaging: Engine | undefined;
 
   constructor(data: EngineData, directory: string, tell: (event: WriterEvent) => void) {
     this.#data = data;
@@ -27,7 +30,7 @@ export class Standby {
   /** Does all that a writer does, from now on. Only for one that is known to be gone; `onError` when main cannot either. */
   serve(openings: readonly Opening[], onError: (error: unknown) => void): WriterControl {
     const engine = this.#takeOver(openings);
-    const loop = new WriterLoop(engine, () => undefined);
+    const loop = new WriterLoop(engine, { exits: () => undefined, salvages: () => true });
     loop.run().catch(onError);
     return new Control({ ...engine, nextPass: loop.nextPass, stop: loop.stop });
   }
@@ -55,16 +58,44 @@ export class Standby {
     }
   }
 
+  /** Behind run(), in a process that ends: what could not be written. `isLost`: nothing can be. */
+  salvage(openings: readonly Opening[], isLost: boolean): SalvageReport[] {
+    const { salvager } = isLost ? this.#adopt(openings) : this.#takeOver(openings);
+    return salvager.settle(false).reports;
+  }
+
+  /** Where nothing can be written: salvages the thread and lets go of it. @throws LASTWORD_WRITE_FAILED when no place takes the file */
+  abandon(openings: readonly Opening[], thread: SlotRef): DrainedThread & ReleasedThread {
+    const { leases, salvager, writer } = this.#adopt(openings);
+    const file = writer.rolloutOf(thread);
+    if (file === undefined) throw new Error('a thread that is not open');
+    const drained = salvager.abandon(file);
+    writer.removeRollout(file);
+    return { ...drained, ...letGoOfLease(leases, file.threadId) };
+  }
+
   releaseLeases(): void {
     this.#engine?.leases.releaseAll();
   }
 
   #takeOver(openings: readonly Opening[]): Engine {
     if (this.#engine !== undefined) return this.#engine;
+    this.#engine = this.#create();
+    takeOver(this.#engine, this.#directory, openings);
+    return this.#engine;
+  }
+
+  #adopt(openings: readonly Opening[]): Engine {
+    if (this.#salvaging !== undefined) return this.#salvaging;
+    this.#salvaging = this.#create();
+    this.#salvaging.leases.openDirectory(this.#directory);
+    for (const opening of openings) adopt(this.#salvaging, opening);
+    return this.#salvaging;
+  }
+
+  #create(): Engine {
     const seams = { fs: nodeFsOps, clock: systemClock, rng: systemRng, processes: systemProcesses };
     const engine = createEngine(this.#data, seams, this.#tell, () => { wakeWriter(engine.sidecar); });
-    this.#engine = engine;
-    takeOver(engine, this.#directory, openings);
     return engine;
   }
 }

@@ -6,7 +6,7 @@ import type { StoredRollout } from '../src/control/protocol.js';
 import type { Engine } from './engine.js';
 import { isMarked, syncOrMark } from './rewrite.js';
 
-type Parts = Pick<Engine, 'fs' | 'leases'>;
+type Parts = Pick<Engine, 'files' | 'fs' | 'leases'>;
 
 /** The name of the lease under which a thread is referred to, or deleted. */
 export function referenceOf(threadId: string): string {
@@ -14,14 +14,14 @@ export function referenceOf(threadId: string): string {
 }
 
 /** The base of a fork is there, and on the disk, and stays until `make` is done. @throws LASTWORD_THREAD_NOT_FOUND */
-export async function underReference<T>({ fs, leases }: Parts, { threadId, path }: StoredRollout, make: () => T): Promise<T> {
-  leases.hold(referenceOf(threadId));
+export async function underReference<T>({ files, fs, leases }: Parts, { threadId, path }: StoredRollout, make: () => T): Promise<T> {
+  files.whileOpening(() => { leases.hold(referenceOf(threadId)); });
   try {
     // It may have been archived or unarchived since it was looked up.
     const place = [path, otherPlaceOf(path)].find((one) => one !== undefined && fs.modifiedMs(one) !== undefined);
     if (place === undefined) throw notFound(threadId, path);
     if (isMarked(fs, place)) throw new LastwordError('LASTWORD_SYNC_FAILED', `a sync of thread ${threadId} has failed: resume it first`, { threadId, path: place });
-    const descriptor = fs.openFile(place);
+    const descriptor = files.whileOpening(() => fs.openFile(place));
     try {
       await syncOrMark(fs, descriptor, place);
     } finally {
@@ -68,7 +68,7 @@ export function deleteRollout(parts: Parts, { threadId, path, isAgain }: StoredR
 }
 
 async function underLease<T>(parts: Parts, threadId: string, act: (parts: Parts) => Promise<T>): Promise<T> {
-  parts.leases.hold(threadId);
+  parts.files.whileOpening(() => { parts.leases.hold(threadId); });
   try {
     return await act(parts);
   } finally {

@@ -18,18 +18,11 @@ export function takeOver(engine: Engine, directory: string, openings: readonly O
   leases.takeOver(new Set(openings.map(({ threadId }) => threadId)));
   let left = 0;
   for (const opening of openings) {
-    const { failure } = opening;
     const accepted = acceptedIn(sealWordOf(sidecar, opening.slot));
     const written = writtenOf(sidecar, opening.slot);
-    if (failure === undefined && written === accepted && isAnothers(engine, opening)) continue;
-    const file = new RolloutFile(opening, undefined);
-    // Until the file is asked: it holds no less.
-    file.written = written;
-    file.synced = syncedOf(sidecar, opening.slot);
-    if (failure !== undefined) file.fail(fromWireError(failure));
-    if (opening.isDegraded) writer.troubles.takeOver(file);
-    writer.addRollout(file);
-    if (failure !== undefined) continue;
+    if (opening.failure === undefined && written === accepted && isAnothers(engine, opening)) continue;
+    const file = adopt(engine, opening);
+    if (opening.failure !== undefined) continue;
     // Its name may be new, and not synced.
     syncs.folderChanged(dirname(opening.path));
     writer.findEnd(file);
@@ -37,6 +30,19 @@ export function takeOver(engine: Engine, directory: string, openings: readonly O
   }
   syncs.interference.watch();
   return left;
+}
+
+/** Without a look at its file or lease: enough to salvage what is not written of it. */
+export function adopt({ sidecar, writer }: Engine, opening: Opening): RolloutFile {
+  const { failure, isDegraded, slot } = opening;
+  const file = new RolloutFile(opening, undefined);
+  // Until the file is asked: it holds no less.
+  file.written = writtenOf(sidecar, slot);
+  file.synced = syncedOf(sidecar, slot);
+  if (failure !== undefined) file.fail(fromWireError(failure));
+  if (isDegraded) writer.troubles.takeOver(file);
+  writer.addRollout(file);
+  return file;
 }
 
 /** The dead writer had let go of it already, and somebody has taken it. */

@@ -1,23 +1,32 @@
-import { beat, exitRequests, park, syncRequests, unpark, wakeWriter, writerGeneration } from '../src/ring/doorbell.js';
+import { beat, exitRequests, park, salvageAnswers, salvageRequests, syncRequests, unpark, wakeWriter, writerGeneration } from '../src/ring/doorbell.js';
 import { figureOf } from '../src/ring/figures.js';
 import type { Engine } from './engine.js';
 
 /** Empty looks before the writer parks: waking it costs the host more than these cost the writer. */
 const EMPTY_LOOKS_MAX = 20;
 
+/** What becomes of requests of a process that ends, once an empty pass has shown that nothing more can be written now. */
+export interface EndAnswers {
+  exits(request: number): void;
+  /** False when it is to be called again. */
+  salvages(request: number, isAgain: boolean): boolean;
+}
+
 /** Keeps the writer's own pace: a bounded pass, then a turn for commands; parks when some looks in a row find nothing. */
 export class WriterLoop {
   readonly #engine: Engine;
-  readonly #answerExits: (requests: number) => void;
+  readonly #answers: EndAnswers;
   #isStopped = false;
   #exitsAnswered = 0;
+  #salvagesAnswered: number;
+  #salvagesTried = 0;
   /** Who waits for the end of a pass. */
   #passWaiters: ((frames: number) => void)[] = [];
 
-  /** `answerExits` is called once for each request to end, when everything is written. */
-  constructor(engine: Engine, answerExits: (requests: number) => void) {
+  constructor(engine: Engine, answers: EndAnswers) {
     this.#engine = engine;
-    this.#answerExits = answerExits;
+    this.#answers = answers;
+    this.#salvagesAnswered = salvageAnswers(engine.sidecar);
   }
 
   /** The next pass, and how many frames it took. */
@@ -38,6 +47,7 @@ export class WriterLoop {
       const generation = writerGeneration(sidecar);
       const requests = syncRequests(sidecar);
       const exits = exitRequests(sidecar);
+      const salvages = salvageRequests(sidecar);
       beat(sidecar);
       const waiters = this.#passWaiters;
       this.#passWaiters = [];
@@ -46,7 +56,12 @@ export class WriterLoop {
       syncs.step(requests, figureOf(sidecar, 'bytesUnsynced'));
       if (frames === 0 && exits !== this.#exitsAnswered) {
         this.#exitsAnswered = exits;
-        this.#answerExits(exits);
+        this.#answers.exits(exits);
+      }
+      if (frames === 0 && salvages !== this.#salvagesAnswered) {
+        const isAgain = salvages === this.#salvagesTried;
+        this.#salvagesTried = salvages;
+        if (this.#answers.salvages(salvages, isAgain)) this.#salvagesAnswered = salvages;
       }
       emptyLooks = frames > 0 ? 0 : emptyLooks + 1;
       if (emptyLooks <= EMPTY_LOOKS_MAX) {

@@ -2,9 +2,7 @@ import { LastwordError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
 import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
-import { markedFrame, type MarkedFrame } from '../src/ring/mark.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
-import { Parking } from '../src/ring/parking.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
 import { acceptedIn, publishWritten, sealWordOf } from '../src/ring/slots.js';
 import { fail } from './failure.js';
@@ -16,28 +14,17 @@ import type { Leases } from './lease/leases.js';
 import { Retries } from './retries.js';
 import { isMarked } from './rewrite.js';
 import type { RolloutFile } from './rollout-file.js';
-import { salvageUnwritten, type Salvage } from './salvage-frames.js';
 import type { Clock, FsOps } from './seams.js';
 import type { Transcoder } from './transcode/transcoder.js';
 import { neverCame, takeOverEnd } from './takeover.js';
 import { Troubles } from './troubles.js';
+import { createWriterRing, type WriterRing } from './writer-ring.js';
 
 /** Bounds of one pass over a ring, so that commands are heard in between. */
 const PASS_FRAMES_MAX = 16_384;
 const PASS_BYTES_MAX = 16 * 1024 * 1024;
 
 const NO_GROUP = -1;
-
-/** A producer's ring, with the transcoder over its memory. */
-export interface WriterRing {
-  readonly consumer: RingConsumer;
-  readonly transcoder: Transcoder;
-  readonly parking: Parking;
-  /** What a writer that died was in. */
-  readonly marked: MarkedFrame | undefined;
-  /** Its head waits, because the parking area is full. */
-  isStalled: boolean;
-}
 
 export interface WriterParts {
   readonly sidecar: SidecarMemory;
@@ -46,7 +33,7 @@ export interface WriterParts {
   readonly held: HeldPool;
   readonly fs: FsOps;
   readonly clock: Clock;
-  /** Where records are salvaged that the rollout's own folder does not take. */
+  /** Where files go that the rollout's own folder does not take. */
   readonly temporaryFolder: string;
   readonly tell: (event: WriterEvent) => void;
   /** There may be something to do without anybody having asked. */
@@ -87,9 +74,8 @@ export class Writer {
     return this.#open;
   }
 
-  addRing({ consumer, transcoder }: Pick<WriterRing, 'consumer' | 'transcoder'>): void {
-    const { memory } = consumer;
-    this.#rings.push({ consumer, transcoder, parking: new Parking(memory), marked: markedFrame(memory), isStalled: false });
+  addRing(consumer: RingConsumer, transcoder: Transcoder): void {
+    this.#rings.push(createWriterRing(consumer, transcoder));
   }
 
   addRollout(file: RolloutFile): void {
@@ -258,29 +244,6 @@ export class Writer {
   tryNow(file: RolloutFile): void {
     const ring = this.#retries.ringOf(file);
     if (ring !== undefined && file.takesRecords && !file.isPoisoned) this.#retry(ring, file);
-  }
-
-  /** Copies what is not written into a salvage file. @throws LASTWORD_WRITE_FAILED when no place takes it */
-  salvage(file: RolloutFile): Salvage | undefined {
-    return salvageUnwritten(this.#parts, this.#rings, file);
-  }
-
-  /** The process ends: what is refused once more is salvaged. True when nothing is gained by doing it again. */
-  settle(tell: (file: RolloutFile, salvage: Salvage) => void): boolean {
-    let isSettled = true;
-    for (const file of this.#open) {
-      if (this.isWritten(file)) continue;
-      this.tryNow(file);
-      if (this.isWritten(file)) continue;
-      try {
-        const salvage = this.salvage(file);
-        if (salvage !== undefined) tell(file, salvage);
-      } catch {
-        // No place takes it. Whoever asked names the items; a disk that may recover is tried until its time is up.
-        isSettled &&= !file.takesRecords;
-      }
-    }
-    return isSettled;
   }
 
   /** Everything accepted is. */

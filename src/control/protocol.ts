@@ -58,11 +58,23 @@ export interface DrainThreadCommand extends SlotRef {
   /** What cannot be written now goes to a salvage file. */
   readonly abandon: boolean;
 }
-/** Counts are of items of this opening. */
+/** A copy of what was not written. Counts are of items of the opening. */
+export interface Salvage {
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+  /** Fewer than the range has where some never came, or cannot be made into a line. */
+  readonly records: number;
+}
 export interface DrainedThread {
-  /** What write() took. */
+  /** Items that write() took. */
   readonly written: number;
-  readonly salvage: { readonly path: string; readonly from: number; readonly to: number; readonly records: number } | undefined;
+  /** What was given up. */
+  readonly salvage: Salvage | undefined;
+}
+/** What was salvaged because the process ends. */
+export interface SalvageReport extends SlotRef, Salvage {
+  readonly threadId: string;
 }
 export interface ReleaseThreadCommand extends SlotRef {
   readonly threadId: string;
@@ -120,6 +132,8 @@ export type WriterEvent =
 /** What the writer's worker is started with. */
 export interface WriterData {
   readonly control: MessagePort;
+  /** For salvage reports: main reads them while it blocks. */
+  readonly reports: MessagePort;
   readonly sidecar: SharedArrayBuffer;
   readonly ring: { readonly memory: WebAssembly.Memory; readonly ringBytes: number; readonly overflowBytes: number };
   readonly transcoder: WebAssembly.Module;

@@ -1,8 +1,8 @@
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import { releaseProxy, wrap, type Remote } from 'comlink';
 import { LastwordError } from '../errors.js';
 import { PendingCalls } from './pending-calls.js';
-import type { Reply, WriterControl, WriterData, WriterEvent } from './protocol.js';
+import type { Reply, SalvageReport, WriterControl, WriterData, WriterEvent } from './protocol.js';
 
 const START_TIMEOUT_MS = 30_000;
 /** How long a writer that has said its last word may take to end by itself. */
@@ -19,16 +19,21 @@ export class WriterHandle {
   readonly #worker: Worker;
   readonly #control: Remote<WriterControl>;
   readonly #calls = new PendingCalls();
+  /** Nobody listens: it is read at the end of the process. */
+  readonly #reports: MessagePort;
   /** Items that a dead writer had not written, once the writer is ready. Rejects where it does not get there. */
   readonly ready: Promise<number>;
   readonly exited: Promise<number>;
   #isEnding = false;
 
   /** Starts it: commands may be sent at once. It runs whether or not this thread's event loop does. @throws what `new Worker` throws */
-  constructor(url: URL, data: Omit<WriterData, 'control'>, listener: WriterListener) {
+  constructor(url: URL, data: Omit<WriterData, 'control' | 'reports'>, listener: WriterListener) {
     const { port1, port2 } = new MessageChannel();
+    const { port1: ownReports, port2: reports } = new MessageChannel();
+    this.#reports = ownReports;
     // Nothing of the host's flags or environment: a --require of its own must not run in the writer.
-    this.#worker = new Worker(url, { workerData: { ...data, control: port2 }, transferList: [port2], execArgv: [], env: {}, name: 'lastword-writer' });
+    const workerData = { ...data, control: port2, reports };
+    this.#worker = new Worker(url, { workerData, transferList: [port2, reports], execArgv: [], env: {}, name: 'lastword-writer' });
     this.#control = wrap<WriterControl>(port1);
     // Comlink's listener refs the port; an idle sidecar must not keep the process alive.
     port1.unref();
@@ -56,6 +61,7 @@ export class WriterHandle {
         if (!this.#isEnding) onDeath(error);
         this.#calls.failAll(error);
         port.close();
+        this.#reports.close();
       });
     });
   }
@@ -63,6 +69,16 @@ export class WriterHandle {
   /** Sends a command and waits for the answer, at most `deadlineMs`. @throws LASTWORD_TIMEOUT, LASTWORD_WRITER_EXITED */
   call<T>(what: string, deadlineMs: number, send: (control: WriterControl) => Promise<Reply<T>>): Promise<Reply<T>> {
     return this.#calls.track(send(this.#control as unknown as WriterControl), deadlineMs, what);
+  }
+
+  /** What came since the last call. For a thread that blocks, and hears of no message. */
+  takeReports(): SalvageReport[] {
+    const reports: SalvageReport[] = [];
+    for (;;) {
+      const received = receiveMessageOnPort(this.#reports);
+      if (received === undefined) return reports;
+      reports.push(received.message as SalvageReport);
+    }
   }
 
   /** Whether it keeps the process alive. */

@@ -3,7 +3,7 @@ import { fromWireError, isLastwordError, LastwordError } from '../errors.js';
 import { hasWriterExited, markWriterExited, wakeProducer } from '../ring/doorbell.js';
 import { resetWriter } from '../ring/figures.js';
 import type { ProducerMemory, SidecarMemory } from '../ring/memory.js';
-import type { Opening, Reply, WriterControl, WriterData, WriterEvent } from './protocol.js';
+import type { Opening, Reply, SalvageReport, WriterControl, WriterData, WriterEvent } from './protocol.js';
 import { StandbyPeer } from './standby-peer.js';
 import { WriterHandle } from './writer-handle.js';
 
@@ -22,7 +22,7 @@ export interface Peer {
 
 export interface LinkParts {
   readonly url: URL;
-  readonly data: Omit<WriterData, 'control' | 'predecessor'>;
+  readonly data: Omit<WriterData, 'control' | 'reports' | 'predecessor'>;
   readonly directory: string;
   readonly memory: SidecarMemory;
   readonly ring: ProducerMemory;
@@ -67,7 +67,7 @@ export class WriterLink {
 
   /** Starts the first writer and waits until it is ready. @throws LASTWORD_WRITER_EXITED, LASTWORD_TIMEOUT */
   static async start(parts: LinkParts, listener: LinkListener): Promise<WriterLink> {
-    const link = new WriterLink(parts, listener);
+    const link = WriterLink.#begin(parts, listener);
     const release = link.hold();
     try {
       await link.#worker.ready;
@@ -75,6 +75,15 @@ export class WriterLink {
       return link;
     } finally {
       release();
+    }
+  }
+
+  static #begin(parts: LinkParts, listener: LinkListener): WriterLink {
+    try {
+      return new WriterLink(parts, listener);
+    } catch (cause) {
+      // No thread is left, or no memory for one.
+      throw new LastwordError('LASTWORD_WRITER_EXITED', 'the writer could not be started', {}, { cause });
     }
   }
 
@@ -137,6 +146,16 @@ export class WriterLink {
     }
     this.pass();
     return this.#state !== 'running';
+  }
+
+  /** No writer can be had, and this thread cannot write either. */
+  get isLost(): boolean {
+    return this.#state === 'lost';
+  }
+
+  /** What the writer told a thread that blocks. */
+  takeReports(): SalvageReport[] {
+    return this.#worker.takeReports();
   }
 
   /** Where this thread is the writer: writes what is published. */

@@ -1,11 +1,11 @@
 import type { Standby } from '../../worker/standby.js';
-import type { Opening } from '../control/protocol.js';
+import type { Opening, SalvageReport } from '../control/protocol.js';
 import type { WriterLink } from '../control/writer-link.js';
 import type { Log } from '../log.js';
 import type { ResolvedOptions } from '../options.js';
 import type { ItemProducer } from '../producer/item-producer.js';
 import {
-  exitAnswers, hasWriterExited, producerGeneration, requestExit, requestSync, sleepProducer, wakeWriter,
+  exitAnswers, hasWriterExited, producerGeneration, requestExit, requestSalvage, requestSync, salvageAnswers, sleepProducer, wakeWriter,
 } from '../ring/doorbell.js';
 import type { ProducerMemory, SidecarMemory } from '../ring/memory.js';
 import { seal, wantSynced } from '../ring/slots.js';
@@ -32,6 +32,10 @@ export class ExitDrain implements EndListener {
   readonly #parts: ExitDrainParts;
   /** What was last said to be lost, so that nothing is said twice. */
   #reported = '';
+  /** Nobody can write. */
+  #isLost = false;
+  /** What was salvaged, by thread. */
+  readonly #salvages = new Map<string, SalvageReport>();
 
   constructor(parts: ExitDrainParts) {
     this.#parts = parts;
@@ -52,27 +56,37 @@ export class ExitDrain implements EndListener {
   #drainForGood(beganMs: number): void {
     const { memory, options, threads } = this.#parts;
     const deadline = beganMs + options.exitTimeoutMs;
-    if (this.#drain(deadline, () => this.#standIn())) this.#releaseLeases(deadline);
+    const isDone = this.#drain(deadline, () => this.#standIn());
+    this.#report();
+    if (isDone) this.#releaseLeases(deadline);
     // Nobody will write what comes still later: it is not accepted.
     else for (const { slot } of threads()) seal(memory, slot);
-    this.#report();
   }
 
   /** This thread writes what is left: nobody comes later who could. */
   #standIn(): true {
-    const { openings, options, standby } = this.#parts;
-    standby.run(openings(), options.durability === 'synced');
+    const { openings, options, standby, writer } = this.#parts;
+    this.#isLost ||= writer.isLost;
+    try {
+      if (!this.#isLost) standby.run(openings(), options.durability === 'synced');
+    } catch {
+      // What it could not write is salvaged, and named.
+      this.#isLost = true;
+    }
     return true;
   }
 
   /** False when the writer did not get there in time. `replace` a writer that is gone: true when everything is done that can be. */
   #drain(deadline: number, replace: () => boolean): boolean {
-    const { memory, options, producer, ring, threads } = this.#parts;
+    const { memory, openings, options, producer, ring, standby, threads, writer } = this.#parts;
     const sync = options.durability === 'synced';
     producer.settle();
+    const request = requestSalvage(memory);
     let left = threads();
-    const isThere = (thread: RolloutThread): boolean =>
-      thread.state === 'failed' || (sync ? thread.synced : thread.written) >= thread.accepted;
+    const isThere = (thread: RolloutThread): boolean => {
+      if (thread.written < thread.accepted) return salvageAnswers(memory) === request;
+      return thread.state === 'failed' || !sync || thread.synced >= thread.accepted;
+    };
     if (sync) {
       for (const thread of left) wantSynced(memory, thread.slot, thread.accepted - thread.base);
       requestSync(memory);
@@ -81,9 +95,11 @@ export class ExitDrain implements EndListener {
       const generation = producerGeneration(ring);
       left = left.filter((thread) => !isThere(thread));
       if (hasWriterExited(memory)) {
-        if (replace()) return true;
-        continue;
+        if (!replace()) continue;
+        this.#took(standby.salvage(openings(), this.#isLost || writer.isLost));
+        return true;
       }
+      this.#took(writer.takeReports());
       if (left.length === 0) return true;
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) return false;
@@ -109,8 +125,19 @@ export class ExitDrain implements EndListener {
     }
   }
 
+  #took(reports: readonly SalvageReport[]): void {
+    for (const report of reports) this.#salvages.set(report.threadId, report);
+  }
+
+  /** Where everything of the opening is up to the ordinal; nothing where it is nowhere. */
+  #salvageOf({ id, slot, incarnation, base }: RolloutThread, to: number): { salvage: string; records: number } | undefined {
+    const report = this.#salvages.get(id);
+    if (report?.slot !== slot || report.incarnation !== incarnation || base + report.to < to) return undefined;
+    return { salvage: report.path, records: report.records };
+  }
+
   #report(): void {
-    const unwritten = this.#parts.threads().flatMap((thread) => thread.unwritten ?? []);
+    const unwritten = this.#parts.threads().flatMap((thread) => (thread.unwritten ?? []).map((range) => ({ ...range, ...this.#salvageOf(thread, range.to) })));
     const report = JSON.stringify(unwritten);
     if (unwritten.length === 0 || report === this.#reported) return;
     this.#reported = report;

@@ -19,10 +19,16 @@ export function assertRollback(from: unknown, accepted: number): void {
 
 /** @throws LASTWORD_INVALID_OPTION */
 export function assertMeta(meta: unknown, option = 'meta'): asserts meta is Record<string, unknown> {
-  if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) throw invalidOption(option, meta, 'an object of members');
+  // By its kind: what it says is a secret like all metadata.
+  if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) throw invalidOption(option, kindOf(meta), 'an object of members');
   for (const member of RESERVED_META) {
     if (Object.hasOwn(meta, member)) throw invalidOption(option, `an object with the member ${member}`, `members other than ${RESERVED_META.join(', ')}`);
   }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
 /** The metadata with a change made to it: members that are undefined or null are gone. */

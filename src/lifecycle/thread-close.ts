@@ -1,4 +1,4 @@
-import type { DrainedThread } from '../control/protocol.js';
+import type { DrainedThread, ReleasedThread } from '../control/protocol.js';
 import { isLastwordError, LastwordError } from '../errors.js';
 import { checkClose, type ResolvedOptions } from '../options.js';
 import { wakeWriter } from '../ring/doorbell.js';
@@ -69,11 +69,13 @@ export class ThreadClose {
     // Again: other work may have begun in the same tick as the last one ended.
     while (mayWait && thread.held.labels.length > 0 && leftUntil(plan.heldUntil) > 0) await thread.held.settled(leftUntil(plan.heldUntil));
     const heldBy = this.#seal();
-    if (!this.#isDrained) await this.#drain(plan);
-    this.#isDrained = true;
+    const isLost = plan.abandon && this.#host.writerLost !== undefined;
+    if (!this.#isDrained && !isLost) await this.#drain(plan);
+    this.#isDrained ||= !isLost;
     if (failures.length > 0) throw incompleteClose(failures);
     const { durability } = plan;
-    await this.#release(plan);
+    if (isLost) this.#abandonLost();
+    else await this.#release(plan);
     moveState(memory, thread.slot, 'closed');
     const isSynced = durability === 'synced' && thread.synced >= thread.written;
     const receipt = {
@@ -123,9 +125,21 @@ export class ThreadClose {
     const { slot, incarnation, id: threadId } = this.#thread;
     const command = { slot, incarnation, threadId, sync: durability === 'synced', abandon };
     const { leaseError } = await this.#host.writer.call('releaseThread', leftUntil(deadline), (control) => control.releaseThread(command));
+    this.#warnOf(leaseError);
+  }
+
+  /** Nobody can write: this thread salvages. */
+  #abandonLost(): void {
+    this.#host.producer.settle();
+    const { written, salvage, leaseError } = this.#host.abandonLost(this.#thread);
+    this.#abandoned(this.#thread.base + written, salvage);
+    this.#warnOf(leaseError);
+  }
+
+  #warnOf(leaseError: ReleasedThread['leaseError']): void {
     if (leaseError === undefined) return;
     const { code, context: { errno } } = leaseError;
-    this.#host.log.warn({ threadId, code, errno }, 'an abandoned thread keeps its lease until this process ends');
+    this.#host.log.warn({ threadId: this.#thread.id, code, errno }, 'an abandoned thread keeps its lease until this process ends');
   }
 
   /** The close gave up on what is not written. */

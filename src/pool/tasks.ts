@@ -1,8 +1,9 @@
 import type { Query } from '../reader/lists/query.js';
-import type { VerifyReport } from '../types.js';
+import type { ImportReport, VerifyReport } from '../types.js';
 
 /** What threads of a pool are asked to do with files, by the name of the module in worker/tasks that does it. */
 export interface FileTasks {
+  readonly 'import-salvage': { readonly input: { readonly path: string; readonly directory: string }; readonly output: ImportReport };
   readonly 'select-rollouts': { readonly input: SelectRollouts; readonly output: SelectedRollouts };
   /** Input: a path. */
   readonly verify: { readonly input: string; readonly output: VerifyReport };

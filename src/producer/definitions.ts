@@ -8,7 +8,7 @@
  *            for each key: u32 where its prefix begins, from the entry's start; u32 its bytes
  *            the prefixes, `,"key":`, each beginning on 16 bytes and padded to 16 with zeros
  */
-import { assert } from '../errors.js';
+import { assert } from '../assert.js';
 import { DEFINITIONS_BYTES, DEFINITIONS_OFFSET } from '../ring/layout.js';
 
 /** Ids msgpackr shares: 0x40 to 0x5f in one byte, the rest in two. */

@@ -6,12 +6,12 @@
  * the position is that one, nobody has packed since, and nobody is packing now. Otherwise that is found out first.
  */
 import { Packr, REUSE_BUFFER_MODE } from 'msgpackr/pack';
-import { LastwordError } from '../errors.js';
+import { kindOfThrown, LastwordError } from '../errors.js';
 import { isCyclic } from './cycles.js';
 import { Definitions } from './definitions.js';
 import { normalise } from './normalise.js';
 import { createBoundedCopy, createPackr } from './packr.js';
-import { KEY_OF_MSGPACKR, NOT_WHOLE, Refusal, TOO_LARGE, isStackOverflow } from './refusals.js';
+import { KEY_OF_MSGPACKR, NOT_WHOLE, TOO_LARGE, isRefusal, isStackOverflow } from './refusals.js';
 
 /** A position that no pack leaves behind: buffers beyond 1 GiB are not kept. */
 const IDLE_POSITION = 0x7fff_ff01;
@@ -158,8 +158,8 @@ export class Encoder {
 
   #refusal(item: object, error: unknown): LastwordError {
     if (error === TOO_LARGE) return isCyclic(item) ? itemInvalid('is cyclic') : this.#tooLarge();
-    if (isStackOverflow(error)) return itemInvalid('is cyclic, or nested too deep', error);
-    return error instanceof Refusal ? itemInvalid(error.message) : itemInvalid('cannot be packed: a member throws, or is no JSON', error);
+    if (isStackOverflow(error)) return itemInvalid('is cyclic, or nested too deep');
+    return isRefusal(error) ? itemInvalid(error.message) : itemInvalid('cannot be packed: a member throws, or is no JSON', kindOfThrown(error));
   }
 
   #tooLarge(bytes?: number): LastwordError {
@@ -168,6 +168,7 @@ export class Encoder {
   }
 }
 
-function itemInvalid(reason: string, cause?: unknown): LastwordError {
-  return new LastwordError('LASTWORD_ITEM_INVALID', `the item ${reason}`, { reason }, cause === undefined ? undefined : { cause });
+/** Without what was thrown: a message of the host's code may be of the item. */
+function itemInvalid(reason: string, thrown?: string): LastwordError {
+  return new LastwordError('LASTWORD_ITEM_INVALID', `the item ${reason}`, thrown === undefined ? { reason } : { reason, thrown });
 }

@@ -1,4 +1,5 @@
 /** Why an item is not packed: thrown through msgpackr and the host's callbacks, caught by the encoder, never seen outside. */
+import { types } from 'node:util';
 
 /** The item can be packed in no way; the message says what it is, without its payload. */
 export class Refusal extends Error {
@@ -15,5 +16,9 @@ export const NOT_WHOLE = new Error('a member threw');
 export const KEY_OF_MSGPACKR = new Error('the item has a key that msgpackr uses itself');
 
 export function isStackOverflow(error: unknown): boolean {
-  return error instanceof RangeError && error.message.includes('call stack');
+  return types.isNativeError(error) && error instanceof RangeError && error.message.includes('call stack');
+}
+
+export function isRefusal(error: unknown): error is Refusal {
+  return types.isNativeError(error) && error instanceof Refusal;
 }

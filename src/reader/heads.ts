@@ -60,9 +60,10 @@ export async function readHead(path: string, isArchived: boolean): Promise<Head 
 }
 
 async function firstLineOf(path: string): Promise<{ content: Buffer; bytes: number } | undefined> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(noneIfAbsent);
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(noneIfAbsent);
   if (Array.isArray(file)) return undefined;
   try {
+    if (!(await file.stat()).isFile()) return undefined;
     return await readFrom(file, readFirstLine());
   } finally {
     await file.close();
@@ -70,6 +71,6 @@ async function firstLineOf(path: string): Promise<{ content: Buffer; bytes: numb
 }
 
 function noneIfAbsent(error: unknown): never[] {
-  if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+  if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
   throw error;
 }

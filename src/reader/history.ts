@@ -1,5 +1,6 @@
 /** What a thread's history is: its own rollout, and those that it refers to. */
 import { LastwordError } from '../errors.js';
+import { isThreadId } from '../rollout/thread-id.js';
 import type { ThreadId } from '../types.js';
 import { isOrdinal, type Ordinal } from '../units.js';
 import { BackwardStream } from './backward-stream.js';
@@ -24,7 +25,7 @@ const SEGMENTS_MAX = 1000;
 
 /**
  * The rollouts that hold the history, the oldest first.
- * @throws LASTWORD_THREAD_NOT_FOUND (the thread, or a base), LASTWORD_ROLLOUT_CORRUPT (no header, a cycle of bases)
+ * @throws LASTWORD_THREAD_NOT_FOUND (the thread, or a base), LASTWORD_ROLLOUT_CORRUPT (no header, a base that is no thread, a cycle of bases)
  */
 export async function historyOf(directory: string, id: ThreadId): Promise<Segment[]> {
   const segments: Segment[] = [];
@@ -37,6 +38,10 @@ export async function historyOf(directory: string, id: ThreadId): Promise<Segmen
     }
     segments.unshift({ threadId: next, path: head.path, start: head.ordinal, end, endOffset });
     const base = baseOf(head);
+    // What a file says there is said by nobody else.
+    if (base !== undefined && !isThreadId(base.threadId)) {
+      throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', 'the header names a base that is no thread', { threadId: id, path: head.path });
+    }
     next = base?.threadId;
     endOffset = base !== undefined && base.end <= end ? base.endOffset : undefined;
     end = Math.min(end, base?.end ?? Infinity);

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { archivedPath, hasRolloutPath, parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
+import { archivedPath, dateFoldersOf, hasRolloutPath, parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
 import { timeOf } from '../rollout/thread-id.js';
 import type { ThreadId } from '../types.js';
 
@@ -97,6 +97,7 @@ export class Locator {
 async function readFolder(path: string): Promise<Folder> {
   const rollouts = new Map<ThreadId, string>();
   const folders: string[] = [];
+  if (!await isInPlace(path)) return { rollouts, folders };
   for (const entry of (await readdir(path, { withFileTypes: true }).catch(noneIfAbsent))) {
     const rollout = parseRolloutPath(entry.name);
     if (rollout !== undefined && !rollout.isCompressed) {
@@ -107,11 +108,21 @@ async function readFolder(path: string): Promise<Folder> {
 }
 
 async function exists(path: string): Promise<boolean> {
+  return await kindOf(path) !== undefined && isInPlace(path);
+}
+
+/** No folder of the date is a link to elsewhere: lists do not look behind one either. */
+async function isInPlace(path: string): Promise<boolean> {
+  const kinds = await Promise.all(dateFoldersOf(path).map(kindOf));
+  return !kinds.includes('link');
+}
+
+/** Undefined where there is nothing. */
+async function kindOf(path: string): Promise<'link' | 'other' | undefined> {
   try {
-    await stat(path);
-    return true;
+    return (await lstat(path)).isSymbolicLink() ? 'link' : 'other';
   } catch (error) {
-    if (isAbsent(error)) return false;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }

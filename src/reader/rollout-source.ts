@@ -8,7 +8,8 @@ const CHUNK_BYTES = 256 << 10;
 /** Errors of open() that say that nothing stands there. */
 const ABSENT = ['ENOENT', 'ENOTDIR'];
 /** And those that say that it is something other than a file. */
-const NOT_A_FILE = ['EISDIR', 'ENXIO', 'ENODEV'];
+const NOT_A_FILE = ['EISDIR', 'ENXIO', 'ENODEV', 'ELOOP'];
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** The bytes of a file from `start` to `end`, in two buffers: one is read into while the other is parsed. */
 export class RolloutSource {
@@ -63,10 +64,14 @@ export class RolloutSource {
  * @throws LASTWORD_THREAD_NOT_FOUND (no such file), LASTWORD_ROLLOUT_CORRUPT (no regular file), other system errors as
  * they are
  */
-export async function openRollout(path: string): Promise<FileHandle> {
+export function openRollout(path: string): Promise<FileHandle> {
+  return openAt(path, FLAGS);
+}
+
+async function openAt(path: string, flags: number): Promise<FileHandle> {
   let file: FileHandle;
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    file = await open(path, flags);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;
     if (ABSENT.includes(code)) {
@@ -85,17 +90,21 @@ export async function openRollout(path: string): Promise<FileHandle> {
   }
 }
 
-/** The rollout of a stored thread, also when it has just been archived or unarchived. @throws as openRollout() */
+/**
+ * The rollout of a stored thread, also when it has just been archived or unarchived. Nobody named the file: a link in its
+ * place is not followed. @throws as openRollout()
+ */
 export async function openStored(path: string): Promise<FileHandle> {
+  const flags = FLAGS | constants.O_NOFOLLOW;
   for (const place of [path, otherPlaceOf(path)]) {
     try {
-      if (place !== undefined) return await openRollout(place);
+      if (place !== undefined) return await openAt(place, flags);
     } catch (error) {
       if (!isLastwordError(error) || error.code !== 'LASTWORD_THREAD_NOT_FOUND') throw error;
     }
   }
   // Neither, or moved back meanwhile.
-  return openRollout(path);
+  return openAt(path, flags);
 }
 
 function notRegular(path: string, options?: ErrorOptions): LastwordError {

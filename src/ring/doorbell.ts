@@ -3,7 +3,7 @@
  * sleeper reads the word before it looks at any condition, and sleeps on that value.
  */
 import {
-  EXIT_ANSWERS_WORD, EXIT_REQUESTS_WORD, HEARTBEAT_WORD, PARKS_WORD, PRODUCER_GENERATION_WORD, SYNC_REQUESTS_WORD, WRITER_EXITED_WORD, WRITER_GENERATION_WORD,
+  EXIT_ANSWERS_WORD, EXIT_REQUESTS_WORD, HEARTBEAT_WORD, PARKS_WORD, PRODUCER_GENERATION_WORD, SALVAGE_ANSWERS_WORD, SALVAGE_REQUESTS_WORD, SYNC_REQUESTS_WORD, WRITER_EXITED_WORD, WRITER_GENERATION_WORD,
   WRITER_PARKED_WORD,
 } from './layout.js';
 import type { ProducerMemory, SidecarMemory } from './memory.js';
@@ -96,6 +96,24 @@ export function answerExit(sidecar: SidecarMemory, request: number): void {
 
 export function exitAnswers(sidecar: SidecarMemory): number {
   return Atomics.load(sidecar.words, EXIT_ANSWERS_WORD);
+}
+
+/** By main when the process ends. Returns the request's number. */
+export function requestSalvage(sidecar: SidecarMemory): number {
+  return Atomics.add(sidecar.words, SALVAGE_REQUESTS_WORD, 1) + 1;
+}
+
+export function salvageRequests(sidecar: SidecarMemory): number {
+  return Atomics.load(sidecar.words, SALVAGE_REQUESTS_WORD);
+}
+
+/** By the writer: what could be written or salvaged is. */
+export function answerSalvage(sidecar: SidecarMemory, request: number): void {
+  Atomics.store(sidecar.words, SALVAGE_ANSWERS_WORD, request);
+}
+
+export function salvageAnswers(sidecar: SidecarMemory): number {
+  return Atomics.load(sidecar.words, SALVAGE_ANSWERS_WORD);
 }
 
 /** Head or watermarks have moved, a thread was sealed, or the writer has ended: whoever sleeps there looks again. */

@@ -12,7 +12,7 @@
  * The second line names the only side that stores there (the control words name theirs one by one). Pages that nobody
  * touches cost nothing; pages once touched stay resident.
  */
-import { assert } from '../errors.js';
+import { assert } from '../assert.js';
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
@@ -114,7 +114,11 @@ export const BUSY_SINCE_WORD = line(7);
 export const EXIT_REQUESTS_WORD = line(8);
 /** Stored by the writer: the request after which it wrote everything and released its leases. */
 export const EXIT_ANSWERS_WORD = line(9);
-const SIDECAR_CONTROL_WORDS = line(10);
+/** Bumped by main when the process ends: what cannot be written is to be salvaged. */
+export const SALVAGE_REQUESTS_WORD = line(10);
+/** Stored by the writer: the request after which everything was written or salvaged, or cannot be. */
+export const SALVAGE_ANSWERS_WORD = line(11);
+const SIDECAR_CONTROL_WORDS = line(12);
 
 /** Counters of the writer, 64 bits each, for stats(): bytes written, unsynced, files open, opened, evicted. */
 export const FIGURES = ['bytesWritten', 'bytesUnsynced', 'filesOpen', 'filesOpened', 'filesEvicted', 'itemsWritten'] as const;

@@ -6,7 +6,7 @@
  * run ends once the writer has let go of everything before the link and of everything in the arena; only then are frames
  * put behind the link again. So an ended run has nothing left to write, and one run at a time exists.
  */
-import { assert } from '../errors.js';
+import { assert } from '../assert.js';
 import { writeLink, writePadding } from './frame.js';
 import {
   ARENA_HEAD_WORD, ARENA_TAIL_WORD, FRAME_HEADER_BYTES, HEAD_WORD, LINK_FINISHED_WORD, RING_OFFSET, TAIL_WORD,

@@ -6,6 +6,8 @@ import { parseThreadId, timeOf } from './thread-id.js';
 /** Last moment whose year has four digits; an id may claim a later one, a folder may not. */
 const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const NAME = /^rollout-(\d{4}(?:-\d\d){2}T\d\d(?:-\d\d){2})-([0-9a-fA-F-]{36})\.jsonl(\.zst)?$/;
+/** In `sessions/YYYY/MM/DD`. */
+const DATED = /^(.*\/sessions)\/(\d{4})\/(\d\d)\/(\d\d)(?:\/[^/]*)?$/s;
 
 /** What the name of a rollout says. */
 export interface RolloutName {
@@ -54,6 +56,15 @@ export function otherPlaceOf(path: string): string | undefined {
   const active = join('sessions', ...date.split('-'));
   if (basename(folder) === 'archived_sessions') return join(dirname(folder), active, basename(path));
   return folder.endsWith(join('/', active)) ? join(folder.slice(0, -active.length), 'archived_sessions', basename(path)) : undefined;
+}
+
+/**
+ * The folders of the date above a rollout, or those that the path itself is of, the lowest first. None of them may be a link: only those
+ * above are for the directory's owner to place. Empty for every other path.
+ */
+export function dateFoldersOf(path: string): string[] {
+  const [, sessions = '', year = '', month = '', day = ''] = DATED.exec(path) ?? [];
+  return sessions === '' ? [] : [join(sessions, year, month, day), join(sessions, year, month), join(sessions, year)];
 }
 
 /** Reads the name back from a path; undefined for files that are no rollouts, temporary ones among them. */

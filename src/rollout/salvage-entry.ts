@@ -6,11 +6,14 @@ import { isThreadId } from './thread-id.js';
 
 const ID_START = '{"threadId":"';
 const LINE_START = '","line":';
-const PREFIX_BYTES = ID_START.length + 36 + LINE_START.length;
+/** Where the record's line begins in its entry. */
+export const PREFIX_BYTES = ID_START.length + 36 + LINE_START.length;
 const CLOSE = 0x7d;
 
 /** What an entry has behind the record's line. */
 export const ENTRY_SUFFIX = Buffer.from('}\n');
+/** What an entry has beside it. */
+export const ENTRY_BYTES = PREFIX_BYTES + ENTRY_SUFFIX.byteLength;
 
 export interface SalvagedLine {
   readonly threadId: ThreadId;

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { assert } from '../errors.js';
+import { assert } from '../assert.js';
 import type { ThreadId } from '../types.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

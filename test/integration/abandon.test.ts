@@ -1,6 +1,6 @@
 /** close({ abandon: true }): what cannot be written goes to a salvage file, is named, and the thread is released. */
 import { once } from 'node:events';
-import { existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { LATE, type Sidecar, type SidecarOptions, type Thread, type ThreadCloseReceipt } from 'lastword';
@@ -9,15 +9,15 @@ import { openRecorded, type LogLine } from '../support/ledger.js';
 import { mutantWriter, type Patch } from '../support/mutants.js';
 import { RiggedDisk } from '../support/rigged-disk.js';
 import { ordinalsIn, salvagedIn, salvageFiles } from '../support/salvage.js';
-import { itemsOf, numbered, rejection, thrown, upTo } from '../support/sidecars.js';
+import { itemsOf, lostLibrary, numbered, rejection, temporaryFolder, thrown, until, upTo } from '../support/sidecars.js';
 
 const CANARY = 'canary-7d1e';
 const bad = (index: number, bytes = 10): { type: string; payload: { index: number; text: string } } => ({ type: 'event_msg', payload: { index, text: `${CANARY} BAD${'x'.repeat(bytes)}` } });
 
 interface Scene { sidecar: Sidecar; sick: Thread; well: Thread; lines: readonly LogLine[] }
 
-async function scene(options: Partial<SidecarOptions> = {}): Promise<Scene> {
-  const { sidecar, lines } = await openRecorded(options);
+async function scene(options: Partial<SidecarOptions> = {}, lastwordUrl?: string): Promise<Scene> {
+  const { sidecar, lines } = await openRecorded(options, lastwordUrl);
   return { sidecar, lines, sick: await sidecar.createThread(), well: await sidecar.createThread() };
 }
 
@@ -37,7 +37,7 @@ async function failed(items: readonly object[], options: Partial<SidecarOptions>
   const open = await scene(options);
   open.sick.append(numbered(0));
   await open.sick.flush();
-  truncateSync(open.sick.path, 3);
+  appendFileSync(open.sick.path, 'foreign\n');
   open.sick.appendAll(items as ReturnType<typeof numbered>[]);
   await rejection(open.sick.flush());
   expect(open.sick.state).toBe('failed');
@@ -57,6 +57,17 @@ async function flooded(more: Patch[] = []): Promise<Scene & { items: object[] }>
   });
   expect(full).toMatchObject({ code: 'LASTWORD_RING_FULL' });
   return { ...open, items };
+}
+
+/** Writers die, and main cannot write either: the sidecar is failed. */
+async function lost(items: readonly object[], patches: Patch[] = []): Promise<Scene> {
+  const { lastwordUrl, writerUrl } = lostLibrary(...patches);
+  const open = await scene({ writerUrl }, lastwordUrl);
+  open.sick.append(numbered(0));
+  await open.sick.flush();
+  open.sick.appendAll([{ type: 'BREAK' }, ...items as ReturnType<typeof numbered>[]]);
+  await until(() => open.sidecar.state === 'failed', 'the sidecar fails');
+  return open;
 }
 
 /** The file is a whole and private copy of what is missing, and the log names it without payload. */
@@ -186,7 +197,7 @@ describe('close with option abandon', () => {
     const disk = new RiggedDisk('ENOSPC', { word: 'BAD', takesSalvage: true });
     const open = await degraded(disk, upTo(5).map((index) => bad(index)));
     const broken = await open.sidecar.createThread();
-    truncateSync(broken.path, 3);
+    appendFileSync(broken.path, 'foreign\n');
     broken.append(bad(7));
     await rejection(broken.flush());
     open.well.append(numbered(1));
@@ -199,6 +210,63 @@ describe('close with option abandon', () => {
     expect(salvaged.map((path) => (path === undefined ? undefined : ordinalsIn(path)))).toEqual([[2, 3, 4, 5, 6], [1], undefined]);
     expect(await itemsOf(open.well.path)).toEqual([numbered(1)]);
     expect(readdirSync(join(open.sidecar.directory, 'locks'))).toEqual([]);
+  });
+
+  test('of a sidecar that failed, since nobody can write: main salvages every thread, and it is closed', async () => {
+    const items = upTo(300).map((index) => bad(index, index % 100 === 0 ? 300_000 : 10));
+    const open = await lost(items);
+    expect(await rejection(open.sidecar.close())).toMatchObject({ code: 'LASTWORD_WRITER_EXITED' });
+    const closed = new Map<string, ThreadCloseReceipt>();
+    open.sidecar.on('threadClosed', (receipt) => { closed.set(receipt.threadId, receipt); });
+    expect(await open.sidecar.close({ abandon: true })).toMatchObject({ threads: 2, items: 302 });
+    expect([open.sidecar.state, open.sick.state, [...open.sidecar.liveThreads()]]).toEqual(['closed', 'closed', []]);
+    const receipt = closed.get(open.sick.id) as ThreadCloseReceipt;
+    expect([receipt.nextOrdinal, closed.get(open.well.id)?.salvage]).toEqual([2, undefined]);
+    expectSalvaged(open, receipt, [{ type: 'BREAK' }, ...items]);
+    expect(readdirSync(join(open.sidecar.directory, 'locks')).filter((name) => name.endsWith('.lock'))).toEqual([]);
+    expect(await rejection(open.sidecar.createThread())).toMatchObject({ code: 'LASTWORD_NOT_OPEN' });
+  });
+
+  test('of one thread of a sidecar that failed: the same, and the others are left', async () => {
+    const open = await lost([bad(0)]);
+    expect(await rejection(open.sick.close())).toMatchObject({ code: 'LASTWORD_WRITER_EXITED' });
+    const receipt = await open.sick.close({ abandon: true });
+    expectSalvaged(open, receipt, [{ type: 'BREAK' }, bad(0)]);
+    expect([open.sick.state, open.well.state, open.sidecar.state]).toEqual(['closed', 'failed', 'failed']);
+    expect(await open.well.close({ abandon: true })).toMatchObject({ nextOrdinal: 1, salvage: undefined });
+  });
+
+  test('of the sidecar on a file system that has become read-only: salvaged elsewhere, closed, and what is left of its leases ends with the process', async () => {
+    const sign = join(temporaryFolder(), 'read-only');
+    const refuses = `if (fs.existsSync(${JSON.stringify(sign)})) throw Object.assign(new Error('EROFS'), { code: 'EROFS', errno: -30, syscall: 'write' });`;
+    const spared = "Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).includes('threadId')";
+    const writerUrl = mutantWriter(
+      {
+        file: 'worker/fs-ops.js', find: 'write: (descriptor, bytes, offset, length) => fs.writeSync(descriptor, bytes, offset, length),',
+        replace: `write: (descriptor, bytes, offset, length) => {
+          if (!${spared}) { ${refuses} }
+          return fs.writeSync(descriptor, bytes, offset, length);
+        },`,
+      },
+      { file: 'worker/fs-ops.js', find: 'unlink: (path) => {', replace: `unlink: (path) => { ${refuses}` },
+      { file: 'worker/salvage.js', find: 'dirname(path), parts.temporaryFolder', replace: 'parts.temporaryFolder' },
+    );
+    const open = await scene({ writerUrl });
+    open.sick.append(numbered(0));
+    await open.sidecar.flush();
+    writeFileSync(sign, '');
+    open.sick.append(bad(0));
+    expect(await rejection(open.sick.flush())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED', context: { errno: -30 } });
+    expect(open.sick.state).toBe('failed');
+    const closed = once(open.sidecar, 'threadClosed');
+    const receipt = await open.sick.close({ abandon: true });
+    expect(await closed).toEqual([receipt]);
+    expectSalvaged(open, receipt, [bad(0)]);
+    // The lease is this sidecar's still, and so it gets the thread.
+    const again = await open.sidecar.resumeThread(open.sick.id);
+    expect(again.accepted).toBe(2);
+    expect(await open.sidecar.close({ abandon: true })).toMatchObject({ threads: 3 });
+    rmSync(receipt.salvage ?? '');
   });
 
   test('is true or false', async () => {

@@ -322,7 +322,7 @@ test('option redact: what throws refuses the item, and what it returns is checke
     },
   });
   const thread = await sidecar.createThread();
-  expect(thrown(() => thread.append({ type: 'throw' }))).toMatchObject({ code: 'LASTWORD_ITEM_INVALID', cause: { message: 'no' } });
+  expect(thrown(() => thread.append({ type: 'throw' }))).toMatchObject({ code: 'LASTWORD_ITEM_INVALID', context: { thrown: 'Error' } });
   expect(thrown(() => thread.append({ type: 'nothing' }))).toMatchObject({ code: 'LASTWORD_ITEM_INVALID' });
   expect(thread.append({ type: 'kept' })).toBe(1);
   await thread.close();

@@ -1,20 +1,9 @@
 /** The last drain where the writer or its disk fails: a writer that is dead, stuck or slow, a full disk, a sync that is due. */
 import { describe, expect, test } from 'vitest';
-import { expectKept, lostOf, runHost, type Ended, type Scenario } from '../support/exits/run.js';
+import { expectKept, lostOf, runHost, type Scenario } from '../support/exits/run.js';
+import { errorsOf, expectSalvaged, unwrittenOf } from '../support/exits/salvaged.js';
 import { mutantPackage, mutantWriter } from '../support/mutants.js';
 import { recordsOf, upTo } from '../support/sidecars.js';
-
-interface Logged { level: number; msg: string; code?: string; unwritten?: { threadId: string; from: number; to: number }[] }
-
-/** What the library logged at level error: pino's lines, among whatever the process itself prints. */
-function errorsOf({ stderr }: Ended): Logged[] {
-  const lines = stderr.split('\n').filter((line) => line.includes('"name":"lastword"')).map((line) => JSON.parse(line) as Logged);
-  return lines.filter(({ level }) => level >= 50);
-}
-
-function unwrittenOf(ended: Ended, message = 'the process ends'): NonNullable<Logged['unwritten']> {
-  return errorsOf(ended).filter(({ msg }) => msg.startsWith(message)).flatMap(({ unwritten = [] }) => unwritten);
-}
 
 /** A pass that throws when it has written and said so, and not yet let go of the frames. */
 const THROWS_BEFORE_RELEASE = {
@@ -126,7 +115,10 @@ describe('P5: a disk', () => {
     const written = await Promise.all(paths.map(async (path) => (await recordsOf(path)).length));
     const failed = written.findIndex((records, which) => records < (accepted[which] ?? 0));
     expect(written[1 - failed]).toBe(accepted[1 - failed]);
-    expect(unwrittenOf(ended)).toContainEqual({ threadId: ids[failed], from: written[failed], to: (accepted[failed] ?? 0) - 1 });
+    const [range, ...others] = unwrittenOf(ended);
+    expect(range).toMatchObject({ threadId: ids[failed], from: written[failed], to: (accepted[failed] ?? 0) - 1 });
+    expect(others).toEqual([]);
+    await expectSalvaged(ended, end);
   });
 });
 

@@ -1,6 +1,6 @@
 /** docs/lifecycle.md says what is logged at which level. Each row is provoked, and nothing else may be said above debug. */
 import { once } from 'node:events';
-import { appendFileSync, readdirSync, truncateSync } from 'node:fs';
+import { appendFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Sidecar, SidecarOptions, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
@@ -143,7 +143,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'a permanent error of a file': {
     says: async ({ thread }) => {
       await thread.flush();
-      truncateSync(thread.path, 3);
+      appendFileSync(thread.path, 'foreign\n');
       thread.append(ITEM);
       await rejection(thread.flush());
       await rejection(thread.close());
@@ -195,10 +195,17 @@ const ROWS: Readonly<Record<string, Row>> = {
       return [{ threadId: thread.id, ordinal: 2, reason: 'not transcoded', path: join(dirname(thread.path), name) }];
     },
   },
+  'a lease cannot be removed, abandon': {
+    options: () => ({ writerUrl: mutantWriter({ file: 'worker/salvager.js', find: 'leases.release(threadId);', replace: "throw Object.assign(new Error('EROFS'), { code: 'EROFS', errno: -30 });" }) }),
+    says: async ({ thread }) => {
+      await thread.close({ abandon: true });
+      return [{ threadId: thread.id, code: 'LASTWORD_WRITE_FAILED', errno: -30 }];
+    },
+  },
   'close gave up on items, abandon': {
     says: async ({ thread }) => {
       await thread.flush();
-      truncateSync(thread.path, 3);
+      appendFileSync(thread.path, 'foreign\n');
       thread.append(ITEM);
       await rejection(thread.flush());
       const { salvage } = await thread.close({ abandon: true });

@@ -17,12 +17,12 @@ export const HOST_STEPS = ['out of the registry', 'threadClosed, nothing left', 
 function tellingWriter(path: string): Patch[] {
   const patch = (find: string, replace: string): Patch => ({ file: 'worker/control.js', find, replace });
   const behind = (find: string, step: string): Patch => patch(find, `{ ${find} tell(file.threadId, '${step}'); }`);
-  const open = 'const file = this.#rolloutOf(thread);';
-  const reply = 'return { written: file.written };';
+  const open = 'const file = this.#rolloutOf(command);';
+  const reply = 'return { written: file.written, salvage: undefined };';
   const node = "import { dirname } from 'node:path';";
   return [
-    patch(node, `${node}\nimport { appendFileSync } from 'node:fs';\nconst tell = (id, step) => { appendFileSync(${JSON.stringify(path)}, id + ' ' + step + '\\n'); };`),
-    patch(open, `${open} tell(file.threadId, (sealWordOf(sidecar, thread.slot) < 0 ? 'sealed' : 'not sealed') + ', drain begins');`),
+    patch(node, `${node}\nimport { appendFileSync } from 'node:fs';\nimport { sealWordOf } from '../src/ring/slots.js';\nconst tell = (id, step) => { appendFileSync(${JSON.stringify(path)}, id + ' ' + step + '\\n'); };`),
+    patch(open, `${open} tell(file.threadId, (sealWordOf(this.#parts.sidecar, command.slot) < 0 ? 'sealed' : 'not sealed') + ', drain begins');`),
     patch(reply, `tell(file.threadId, 'acknowledged, ' + file.written + ' written'); ${reply}`),
     behind('await syncs.syncNow(file);', 'synced'),
     behind('files.close(file);', 'file closed'),

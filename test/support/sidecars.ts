@@ -103,9 +103,9 @@ export function oneDeath(): URL {
 }
 
 /** A library whose writers all die of such an item, and whose main thread cannot take their place. */
-export function lostLibrary(): { lastwordUrl: string; writerUrl: URL } {
-  const { lastwordUrl, writerUrl } = mutantPackage(BREAKS, {
-    file: 'worker/standby.js', find: 'takeOver(engine, this.#directory, openings);', replace: "throw new Error('main cannot write');",
+export function lostLibrary(...more: Patch[]): { lastwordUrl: string; writerUrl: URL } {
+  const { lastwordUrl, writerUrl } = mutantPackage(BREAKS, ...more, {
+    file: 'worker/standby.js', find: 'takeOver(this.#engine, this.#directory, openings);', replace: "throw new Error('main cannot write');",
   });
   return { lastwordUrl, writerUrl: new URL(writerUrl) };
 }

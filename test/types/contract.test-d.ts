@@ -55,5 +55,6 @@ export type Methods = All<[
   Keeps<built.LiveThread, contract.LiveThread>,
   Keeps<built.Thread, contract.Thread, 'origin'>,
   Keeps<built.Sidecar, contract.Sidecar, EmitterMembers | 'createThread' | 'resumeThread' | 'liveThread' | 'liveThreads'>,
+  Same<ReturnType<typeof built.importSalvage>, ReturnType<typeof contract.importSalvage>>,
   Keeps<{ read: ReturnType<typeof built.readRollout> }, { read: ReturnType<typeof contract.readRollout> }>,
 ]>;

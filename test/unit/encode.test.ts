@@ -140,7 +140,7 @@ describe('members that msgpackr writes otherwise than JSON.stringify', () => {
 describe('an item that cannot be packed', () => {
   const thrown = new Error('secret payload');
 
-  it('is invalid with the thrown value as cause when a getter, a toJSON() or a Proxy throws', () => {
+  it('is invalid when a getter, a toJSON() or a Proxy throws: the kind of what was thrown is said, and nothing that it says', () => {
     const fail = (): never => { throw thrown; };
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
@@ -148,10 +148,10 @@ describe('an item that cannot be packed', () => {
     for (const inner of [{ get a() { return fail(); } }, new Throwing(), { toJSON: fail }, new Proxy({}, { ownKeys: fail })]) {
       const error = refusalOf({ type: 'x', secret: 'payload', inner });
       expect(error.code).toBe('LASTWORD_ITEM_INVALID');
-      expect(error.cause).toBe(thrown);
-      expect(error.message + JSON.stringify(error.context)).not.toContain('payload');
+      expect(error.context['thrown']).toBe('Error');
+      expect(inspect(error)).not.toContain('payload');
     }
-    expect(refusalOf({ type: 'x', proxy }).cause).toBeInstanceOf(TypeError);
+    expect(refusalOf({ type: 'x', proxy }).context['thrown']).toBe('TypeError');
     for (const value of [undefined, null, 0, 'text']) expect(refusalOf({ get a() { throw value; } }).code).toBe('LASTWORD_ITEM_INVALID'); // eslint-disable-line @typescript-eslint/only-throw-error -- hosts throw anything
   });
 

@@ -1,7 +1,7 @@
 /** Leases over a real folder, with processes that live and die as the test says. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, lutimesSync, mkdirSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -248,6 +248,24 @@ describe('the heartbeat', () => {
     later.hold(THREADS[1]);
     later.releaseAll();
     expect(readdirSync(join(root, 'locks'))).toEqual([]);
+  });
+
+  test('never cuts a file that only bears the name of one of ours', async () => {
+    const run = (Made: typeof Leases): string => {
+      const root = temporaryFolder();
+      writeFileSync(join(root, 'victim'), 'x'.repeat(10_000));
+      mkdirSync(join(root, 'locks'));
+      // Its own name is told by every lease; a further one of any file can be made by whoever may write to the folder.
+      linkSync(join(root, 'victim'), join(root, 'locks', `${(instances + 1).toString(16).padStart(16, '0')}-1.owner`));
+      const leases = sidecar(root, { pid: 101 }, { Made });
+      leases.hold(THREAD);
+      expect(ownerOf(root)).toBe(Made === Leases ? 101 : undefined);
+      return readFileSync(join(root, 'victim'), 'utf8').slice(0, 10_000);
+    };
+    expect(run(Leases)).toBe('x'.repeat(10_000));
+    const careless = mutantWriter({ file: 'worker/lease/owner-file.js', find: 'if (fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString())', replace: '' });
+    const { Leases: Made } = await import(new URL('lease/leases.js', careless).href) as { Leases: typeof Leases };
+    expect(run(Made).length).toBeLessThan(10_000);
   });
 
   test('of an owner that was stopped for long comes before its next write, which finds that nobody took the lease', () => {

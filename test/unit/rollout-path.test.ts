@@ -1,7 +1,7 @@
 import { join, resolve, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { archivedPath, otherPlaceOf, parseRolloutPath, rolloutName, rolloutPath } from '../../src/rollout/rollout-path.js';
+import { archivedPath, dateFoldersOf, otherPlaceOf, parseRolloutPath, rolloutName, rolloutPath } from '../../src/rollout/rollout-path.js';
 import { newThreadId } from '../../src/rollout/thread-id.js';
 import { SEED } from '../support/random.js';
 
@@ -25,6 +25,14 @@ describe('the path of a rollout', () => {
       if (zone === undefined) delete process.env['TZ'];
       else process.env['TZ'] = zone;
     }
+  });
+
+  test('has the folders of its date above it, and no other path has them', () => {
+    const [day, month, year] = [join('/root', 'sessions', '2026', '11', '21'), join('/root', 'sessions', '2026', '11'), join('/root', 'sessions', '2026')];
+    for (const path of [rolloutPath('/root', ID), join(day, 'x'), day]) expect(dateFoldersOf(path)).toEqual([day, month, year]);
+    for (const path of [archivedPath('/root', ID), month, '/sessions/2026/locks/x', '/root/locks/x.lock', '/root', '']) expect(dateFoldersOf(path)).toEqual([]);
+    // A directory that itself lies in such a folder.
+    expect(dateFoldersOf(rolloutPath(day, ID))).toEqual([day, month, year].map((folder) => folder.replace('/root', day)));
   });
 
   test('comes from the id alone and gives the id back', () => {

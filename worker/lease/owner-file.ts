@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Clock, FsOps, Rng } from '../seams.js';
 import { writeAll } from '../write-all.js';
-import { encodeOwner, type LeaseOwner } from './owner.js';
+import { encodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from './owner.js';
 
 const HEARTBEAT_INTERVAL_MS = 10_000;
 /** A lease whose heartbeat is older is nobody's, as far as those know who cannot ask after its process. */
@@ -69,7 +69,8 @@ export class OwnerFile {
     for (const name of fs.readFolder(this.#folder)) {
       if (instanceOf(name) !== this.#owner.instance) continue;
       const path = join(this.#folder, name);
-      this.#files.push({ path, descriptor: fs.openFile(path) });
+      // Its name is known to all since the first lease: what else bears it is not ours to cut.
+      if (fs.readText(path, OWNER_BYTES_MAX) === this.#text.toString()) this.#files.push({ path, descriptor: fs.openFile(path) });
     }
     if (this.#files.length === 0) return;
     this.#beat();

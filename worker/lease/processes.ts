@@ -46,6 +46,12 @@ function hasSignalled(pid: number): boolean {
   }
 }
 
+/** Descriptors that this process may have; Infinity where the system does not tell. */
+export function descriptorsMax(): number {
+  const text = unlessAbsent(() => readFileSync('/proc/self/limits', 'latin1'));
+  return Number(/^Max open files +(\d+)/m.exec(text ?? '')?.[1] ?? Infinity);
+}
+
 export const systemProcesses: Processes = {
   self: () => ({
     pid: process.pid,

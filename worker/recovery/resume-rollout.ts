@@ -13,8 +13,8 @@ import { readAt } from './read-lines.js';
 const NEWLINE = Buffer.from('\n');
 const COPY_BYTES = 1 << 20;
 const ABSENT = ['ENOENT', 'ENOTDIR'];
-/** What open() says of links, folders, sockets and devices. */
-const NOT_A_FILE = ['ELOOP', 'EISDIR', 'ENXIO', 'ENODEV'];
+/** What open() says of links, folders, sockets and devices, and of what has names elsewhere. */
+const NOT_A_FILE = ['ELOOP', 'EISDIR', 'ENXIO', 'ENODEV', 'EMLINK'];
 
 /** Opens a rollout at its end, which is whole afterwards. The lease is the caller's. */
 export async function resumeRollout(
@@ -64,7 +64,7 @@ function openStored(fs: FsOps, path: string, threadId: string): number {
     const { code = '' } = cause as NodeJS.ErrnoException;
     if (ABSENT.includes(code)) throw new LastwordError('LASTWORD_THREAD_NOT_FOUND', `thread ${threadId} has no rollout`, { threadId, path }, { cause });
     if (NOT_A_FILE.includes(code)) {
-      throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', 'what stands in the place of the rollout is no regular file', { threadId, path }, { cause });
+      throw new LastwordError('LASTWORD_ROLLOUT_CORRUPT', 'what stands in the place of the rollout is no regular file of its own', { threadId, path }, { cause });
     }
     throw cause;
   }

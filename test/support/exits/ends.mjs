@@ -2,7 +2,7 @@
  * The ways in which a process ends. `prepare` runs before the sidecar is opened, as a host's own listeners are added;
  * `end` in a turn of its own, right behind the burst. An item appended later is told before the process ends.
  */
-import { closeGate, openGate } from './rig.mjs';
+import { closeGate, openGate, setFull } from './rig.mjs';
 
 const LATER = 20;
 const EDGE_SUCCESSES = 5;
@@ -181,6 +181,15 @@ export const ENDS = {
   'uncaught exception that the host survives': {
     prepare(host) {
       process.once('uncaughtException', () => { setImmediate(() => { void goOn(host); }); });
+    },
+    end() { throw new Error('the host fails'); },
+  },
+  'uncaught exception that the host survives, and the disk has room again': {
+    prepare(host) {
+      process.once('uncaughtException', () => {
+        setFull(host.words, 'nothing');
+        setImmediate(() => { void goOn(host); });
+      });
     },
     end() { throw new Error('the host fails'); },
   },

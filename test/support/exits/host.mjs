@@ -16,7 +16,7 @@ const THROWING_LOGGER = { debug() { /* not asked for */ }, info: fail, warn: fai
 
 const scenario = JSON.parse(process.argv[2] ?? '{}');
 const {
-  burst, delayMs, death, end, options, hasThrowingLogger, isBare, isDeathAwaited, isFirstOnlySignalled, isFlushedFirst, isGateKept, isResumed,
+  burst, delayMs, death, end, full, options, hasThrowingLogger, isBare, isDeathAwaited, isFirstOnlySignalled, isFlushedFirst, isGateKept, isResumed,
   isRigged, isTellingAtExit, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl,
 } = scenario;
 
@@ -115,7 +115,7 @@ class Host {
 
   burst() {
     const { words } = this;
-    if (words !== undefined) closeGate(words, { delayMs, death });
+    if (words !== undefined) closeGate(words, { delayMs, death, full });
     if (burst === 'flood') this.flood();
     else if (burst === 'large') this.large();
     else this.append(ITEMS[burst] ?? burst);

@@ -22,6 +22,10 @@ export const WRITES = 4;
 const SYNCS = 5;
 /** `WRITES` when the last data sync began. */
 const WRITES_SYNCED = 6;
+/** Index into FULL. */
+const FULL_FOR = 7;
+/** What the disk has no room for, in whichever thread writes. */
+const FULL = ['nothing', 'rollouts', 'everything'];
 
 export const DEATHS = ['none', 'before a write', 'within a write', 'after a write', 'throws between two passes', 'of a full disk', 'of a read-only disk'];
 /** Errors of a write, of which the writer does not die. */
@@ -39,10 +43,15 @@ export function rigOfWriter() {
   return { words: getEnvironmentData(WORDS), writerUrl: getEnvironmentData(WRITER) };
 }
 
-export function closeGate(words, { delayMs = 0, death = 'none' } = {}) {
+export function closeGate(words, { delayMs = 0, death = 'none', full = 'nothing' } = {}) {
+  setFull(words, full);
   Atomics.store(words, DELAY_MS, delayMs);
   Atomics.store(words, DEATH, DEATHS.indexOf(death));
   Atomics.store(words, GATE, 1);
+}
+
+export function setFull(words, full) {
+  Atomics.store(words, FULL_FOR, FULL.indexOf(full));
 }
 
 export function openGate(words) {
@@ -61,7 +70,18 @@ export function countsOf(words) {
 
 /** Puts the rig under node:fs of this thread. `isHeld`: its writes obey the gate, and not only count. */
 export function rigDisk(fs, words, isHeld) {
-  const { writeSync, fdatasync, fdatasyncSync } = fs;
+  const { closeSync, openSync, writeSync, fdatasync, fdatasyncSync } = fs;
+  /** Descriptors of salvage files. */
+  const salvages = new Set();
+  fs.openSync = (path, ...rest) => {
+    const descriptor = openSync(path, ...rest);
+    if (String(path).includes('/salvage-')) salvages.add(descriptor);
+    return descriptor;
+  };
+  fs.closeSync = (descriptor) => {
+    salvages.delete(descriptor);
+    closeSync(descriptor);
+  };
   const onSync = () => {
     Atomics.add(words, SYNCS, 1);
     Atomics.store(words, WRITES_SYNCED, Atomics.load(words, WRITES));
@@ -76,6 +96,8 @@ export function rigDisk(fs, words, isHeld) {
       const death = DEATHS[Atomics.exchange(words, DEATH, 0)];
       if (death !== 'none') return dieIn(death, () => writeSync(descriptor, ...rest), (part) => writeSync(descriptor, rest[0], rest[1], part(rest[2])));
     }
+    const full = FULL[Atomics.load(words, FULL_FOR)];
+    if (full === 'everything' || (full === 'rollouts' && !salvages.has(descriptor))) dieIn('of a full disk');
     const written = writeSync(descriptor, ...rest);
     Atomics.add(words, WRITES, 1);
     return written;

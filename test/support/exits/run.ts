@@ -38,6 +38,8 @@ export interface Scenario {
   readonly delayMs?: number;
   /** How the writer dies at its next write (DEATHS in `rig.mjs`), before the process ends. */
   readonly death?: string;
+  /** What the disk has no room for once all is appended: 'nothing', 'rollouts' (salvage files fit), 'everything'. */
+  readonly full?: string;
   /** The process ends after the writer did; false: perhaps before. */
   readonly isDeathAwaited?: boolean;
   /** The process ends after it has heard that the writer did. */
