@@ -21,7 +21,7 @@ export interface SidecarOptions {
   durability?: Durability | undefined;
   /** Longest time written bytes stay unsynced, ms. Default 1000. 0: only on request and at `unsyncedBytes`. */
   syncIntervalMs?: number | undefined;
-  /** Written bytes that are not synced yet; reaching it starts a sync. Default 64 MiB. */
+  /** Written bytes held for rewriting until they are synced; reaching it starts a sync. At most twice as many are held. Default 64 MiB. */
   unsyncedBytes?: number | undefined;
   /** Shared-memory ring per producer, bytes, a power of two. Default 8 MiB. */
   ringBytes?: number | undefined;

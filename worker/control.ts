@@ -121,11 +121,12 @@ export class Control implements WriterControl {
   }
 
   #add(file: RolloutFile, descriptor: number, unsyncedBytes: number): void {
-    const { clock, files, writer } = this.#parts;
+    const { clock, files, syncs, writer } = this.#parts;
     files.makeRoom();
     files.add(file, descriptor);
     file.markDirty(unsyncedBytes, clock.monotonicUs());
     writer.addRollout(file);
+    syncs.interference.watch();
   }
 
   #hold(threadId: string): void {
@@ -171,6 +172,8 @@ export class Control implements WriterControl {
       if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file, command.abandon);
       do {
         await syncs.settled(file, command.abandon);
+        // What the receipt says is in the file is in a file that has its name.
+        if (file.takesRecords && !command.abandon && !syncs.interference.isInPlace(file)) continue;
         if (file.failure === undefined || command.abandon) files.close(file);
       } while (file.isPoisoned && !command.abandon);
       if (file.failure !== undefined && !command.abandon) throw file.failure;

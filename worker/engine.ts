@@ -37,9 +37,10 @@ export function createEngine(data: EngineData, seams: Seams, tell: (event: Write
   const sidecar = viewSidecarMemory(data.sidecar);
   const files: FileTable = new FileTable(seams.fs, sidecar, data.openFilesMax, (file, error) => { syncs.closeFailed(file, error); });
   const held = new HeldPool(data.unsyncedBytes);
+  const isInPlace = (file: RolloutFile): boolean => syncs.interference.isInPlace(file);
   const poison = (file: RolloutFile, error: unknown): void => { syncs.poison(file, error); };
   const leases = new Leases(seams, data.owner);
-  const parts = { ...seams, sidecar, files, held, leases, poison, temporaryFolder: data.temporaryFolder, tell, wake };
+  const parts = { ...seams, sidecar, files, held, leases, isInPlace, poison, temporaryFolder: data.temporaryFolder, tell, wake };
   const writer = new Writer(parts);
   const { memory, ringBytes, overflowBytes } = data.ring;
   const consumer = createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes));

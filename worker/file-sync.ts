@@ -6,10 +6,17 @@ import { publishSynced } from '../src/ring/slots.js';
 import { makeBeside } from './beside.js';
 import { isNoDescriptor } from './file-table.js';
 import type { FolderSyncs } from './folder-syncs.js';
+import { changeOf, firstLostOf, type Interference } from './interference.js';
 import { mark, rewrite, unmark } from './rewrite.js';
 import type { RolloutFile } from './rollout-file.js';
-import type { FileIdentity } from './seams.js';
+import { isSameFile } from './seams.js';
 import type { Writer, WriterParts } from './writer.js';
+
+interface Poisoning {
+  readonly cause: unknown;
+  /** What can be read of the file is what was written: no sync of it has failed. */
+  readonly isTrusted: boolean;
+}
 
 /**
  * One sync of one file, and what follows when it fails. That is final for the file as it stands: it is poisoned, never
@@ -19,12 +26,13 @@ export class FileSync {
   readonly #writer: Writer;
   readonly #parts: WriterParts;
   readonly #folders: FolderSyncs;
+  readonly #interference: Interference;
   /** Files that could not be opened for their sync: it is to be made later. */
   readonly #unopened = new Set<RolloutFile>();
-  /** With the error of the sync. */
-  readonly #poisoned = new Map<RolloutFile, unknown>();
+  readonly #poisoned = new Map<RolloutFile, Poisoning>();
 
-  constructor(writer: Writer, parts: WriterParts, folders: FolderSyncs) {
+  constructor(writer: Writer, parts: WriterParts, folders: FolderSyncs, interference: Interference) {
+    this.#interference = interference;
     this.#writer = writer;
     this.#parts = parts;
     this.#folders = folders;
@@ -62,19 +70,19 @@ export class FileSync {
     return isDone;
   }
 
-  poison(file: RolloutFile, cause: unknown): void {
+  poison(file: RolloutFile, cause: unknown, isTrusted: boolean): void {
     if (file.isPoisoned || file.failure !== undefined) return;
     file.isPoisoned = true;
-    this.#poisoned.set(file, cause);
+    this.#poisoned.set(file, { cause, isTrusted });
     const { threadId, path } = file;
     const { errno } = cause as Partial<NodeJS.ErrnoException>;
-    this.#writer.troubles.begin(file, () => new LastwordError('LASTWORD_SYNC_FAILED', `thread ${threadId}: a sync failed, and what is held is written to a new file`,
+    this.#writer.troubles.begin(file, () => isTrusted && isLastwordError(cause) ? cause : new LastwordError('LASTWORD_SYNC_FAILED', `thread ${threadId}: a sync failed, and what is held is written to a new file`,
       { threadId, path, ...(errno === undefined ? {} : { errno }) }, { cause }));
   }
 
-  /** Nothing is tried any more: what no sync has covered is named. */
-  giveUp(file: RolloutFile, cause = this.#poisoned.get(file)): void {
-    this.#writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'a sync failed, and not everything could be written anew', cause, Math.max(0, file.synced));
+  /** Nothing is tried any more: from `unsafeFrom` on what was written is named. */
+  giveUp(file: RolloutFile, cause = this.#poisoned.get(file)?.cause, unsafeFrom = Math.max(0, file.synced)): void {
+    this.#writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'not everything could be written anew', cause, unsafeFrom);
     this.#forget(file);
   }
 
@@ -97,6 +105,7 @@ export class FileSync {
     const startUs = clock.monotonicUs();
     let begun: ReturnType<RolloutFile['beginSync']> | undefined;
     try {
+      if (!files.isOpen(file) && !this.#isInPlace(file)) return file.failure !== undefined;
       const descriptor = files.descriptorOf(file);
       begun = file.beginSync();
       await fs.syncFile(descriptor);
@@ -104,6 +113,11 @@ export class FileSync {
     } catch (error) {
       if (begun !== undefined) file.undoSync(begun);
       return this.#failed(file, error);
+    }
+    // It may have lost its name meanwhile: then nothing of it is safe.
+    if (!this.#isInPlace(file)) {
+      file.undoSync(begun);
+      return file.failure !== undefined;
     }
     file.endSync(begun);
     addFigure(sidecar, 'bytesUnsynced', -begun.bytes);
@@ -121,8 +135,12 @@ export class FileSync {
     }
     // No sync was tried, or none of the file itself.
     if (isNoDescriptor(error) && this.#writer.troubles.meet(file, error)) this.#unopened.add(file);
-    else this.poison(file, error);
+    else this.poison(file, error, false);
     return false;
+  }
+
+  #isInPlace(file: RolloutFile): boolean {
+    return file.isReleased || this.#interference.isInPlace(file);
   }
 
   async #rewrite(file: RolloutFile): Promise<boolean> {
@@ -131,13 +149,19 @@ export class FileSync {
       this.drop(file);
       return true;
     }
-    const { unheldFrom } = file.held;
+    const isTrusted = this.#poisoned.get(file)?.isTrusted === true;
+    const unheldFrom = isTrusted ? undefined : file.held.unheldFrom;
     try {
       this.#holdLease(file);
-      mark(fs, file.path);
+      this.#prepare(file);
+      if (!isTrusted) mark(fs, file.path);
       // A file of which nothing is held stays as it is.
       if (unheldFrom === undefined || file.held.bytes > 0) {
-        await this.#writeAnew(file);
+        const lostFrom = await this.#writeAnew(file, isTrusted);
+        if (lostFrom !== undefined) {
+          this.giveUp(file, undefined, lostFrom);
+          return true;
+        }
         file.synced = unheldFrom ?? file.written;
         this.#publish(file);
       }
@@ -158,23 +182,45 @@ export class FileSync {
     return true;
   }
 
-  /** What is synced of the old file, then what is held. */
-  async #writeAnew(file: RolloutFile): Promise<void> {
+  /** Where the file is to stand, there is a folder. */
+  #prepare(file: RolloutFile): void {
+    if (file.isReleased) return;
+    const { change, path } = changeOf(this.#parts, file);
+    if (change === 'moved') this.#interference.follow(file, path);
+    const folder = dirname(path);
+    if (this.#parts.fs.makeDirectory(folder) !== undefined) this.#folders.changed(folder, true);
+  }
+
+  /** What is safe of the old file, then what is held. Returns the count of the first item that can be had from neither. */
+  async #writeAnew(file: RolloutFile, isTrusted: boolean): Promise<number | undefined> {
     const { files, fs } = this.#parts;
-    const { held, path } = file;
-    const source = files.descriptorOf(file);
-    // What could not be held stands in the old file, for whoever wants to look.
-    if (held.unheldFrom !== undefined) makeBeside(path, 'unsynced', (name) => { fs.link(path, name); });
-    const descriptor = await rewrite(this.#parts, { path, source, sourceBytes: held.from, held: held.read() }, (create) => files.whileOpening(create));
+    const { base, held, path } = file;
+    const { change } = changeOf(this.#parts, file);
+    const source = change === 'deleted' || change === 'replaced' ? files.openDescriptorOf(file) : files.descriptorOf(file);
+    const takesAll = isTrusted && held.unheldFrom !== undefined;
+    const sourceBytes = takesAll ? file.wholeBytes : held.from;
+    if ((source === undefined ? 0 : fs.identify(source).size) < sourceBytes) return firstLostOf(fs, source, path) - base;
+    const keep = (): void => { this.#keep(file, isTrusted); };
+    const descriptor = await rewrite(this.#parts, { path, source, sourceBytes, held: takesAll ? [] : held.read(), keep }, (create) => files.whileOpening(create));
     files.replace(file, descriptor);
     this.#folders.changed(dirname(path));
     await this.#folders.syncAbove(path);
     unmark(fs, path);
+    return undefined;
+  }
+
+  /** What stands in the place of the file and is somebody else's, or holds what could not be held, stays beside. */
+  #keep({ held, identity, path }: RolloutFile, isTrusted: boolean): void {
+    const { fs } = this.#parts;
+    const named = fs.identifyPath(path);
+    const isForeign = named !== undefined && !isSameFile(named, identity);
+    if (isForeign) makeBeside(path, 'foreign', (name) => { fs.link(path, name); });
+    else if (!isTrusted && held.unheldFrom !== undefined) makeBeside(path, 'unsynced', (name) => { fs.link(path, name); });
   }
 
   /** What a closed thread has left is the host's to move and to delete. */
   #isTheHosts(file: RolloutFile): boolean {
-    return file.isReleased && !isSame(this.#parts.fs.identifyPath(file.path), file.identity);
+    return file.isReleased && !isSameFile(this.#parts.fs.identifyPath(file.path), file.identity);
   }
 
   #holdLease({ threadId, isReleased }: RolloutFile): void {
@@ -201,8 +247,4 @@ export class FileSync {
     if (file.parked.length === 0) troubles.recovered(file);
     else troubles.tryNow(file);
   }
-}
-
-function isSame(one: FileIdentity | undefined, other: FileIdentity | undefined): boolean {
-  return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev;
 }

@@ -30,6 +30,11 @@ export class FileTable {
     return this.#descriptors.has(file);
   }
 
+  /** The file's descriptor where it is open; not counted as a use. */
+  openDescriptorOf(file: RolloutFile): number | undefined {
+    return this.#descriptors.get(file);
+  }
+
   /** The file's descriptor, opened if need be; another may be closed for it. Throws what open() throws. */
   descriptorOf(file: RolloutFile): number {
     const open = this.#descriptors.get(file);
@@ -76,7 +81,8 @@ export class FileTable {
 
   /** Takes over a descriptor that was opened to make the file. */
   add(file: RolloutFile, descriptor: number): void {
-    file.identity = this.#fs.identify(descriptor);
+    const { dev, ino } = this.#fs.identify(descriptor);
+    file.identity = { dev, ino };
     this.#descriptors.set(file, descriptor);
     addFigure(this.#sidecar, 'filesOpen', 1);
     addFigure(this.#sidecar, 'filesOpened', 1);

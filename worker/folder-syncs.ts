@@ -24,11 +24,11 @@ export class FolderSyncs {
 
   /**
    * A name was made in `folder`. Those above it may have been made by a process that never synced them, or for a rollout
-   * that could then not be made: the first time, all of them up to the root need a sync too.
+   * that could then not be made: the first time, and when it `isNew`, all of them up to the root need a sync too.
    */
-  changed(folder: string): void {
+  changed(folder: string, isNew = false): void {
     this.#unsynced.add(folder);
-    if (this.#known.has(folder)) return;
+    if (this.#known.has(folder) && !isNew) return;
     this.#known.add(folder);
     this.#add(folder, this.#root);
   }

@@ -6,7 +6,7 @@ import { CALLS, type Call } from '../src/control/protocol.js';
 import { enterCall, leaveCall } from '../src/ring/figures.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
 import { assertFile, assertInPlace, assertNotShared, FILE_MODE, makeFolders, setFileMode } from './fs-guard.js';
-import type { Clock, FileIdentity, FsOps, Rng } from './seams.js';
+import type { Clock, FsOps, Rng } from './seams.js';
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 
@@ -35,10 +35,6 @@ function guarded(descriptor: number, guard: (stats: fs.Stats) => void): number {
   }
 }
 
-function identityOf({ dev, ino }: fs.Stats): FileIdentity {
-  return { dev, ino };
-}
-
 export const nodeFsOps: FsOps = {
   createFile: (path) => {
     assertInPlace(path);
@@ -65,8 +61,18 @@ export const nodeFsOps: FsOps = {
     if (nlink === 0) throw Object.assign(new Error('ENOENT: the file was deleted while it was open, fstat'), { code: 'ENOENT', syscall: 'fstat' });
     return size;
   },
-  identify: (descriptor) => identityOf(fs.fstatSync(descriptor)),
-  identifyPath: (path) => unlessAbsent(() => identityOf(fs.lstatSync(path))),
+  identify: (descriptor) => {
+    const stats = fs.fstatSync(descriptor);
+    assertFile(stats);
+    const { dev, ino, nlink: links, size } = stats;
+    return { dev, ino, links, size };
+  },
+  identifyPath: (path) => {
+    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    return stats === undefined ? undefined : { dev: stats.dev, ino: stats.ino };
+  },
+  // Linux; what has no name any more gets one that does not exist.
+  pathOf: (descriptor) => unlessAbsent(() => fs.readlinkSync(`/proc/self/fd/${descriptor}`)),
   close: (descriptor) => { fs.closeSync(descriptor); },
   link: (existingPath, newPath) => { fs.linkSync(existingPath, newPath); },
   rename: (path, newPath) => { fs.renameSync(path, newPath); },
@@ -134,6 +140,7 @@ export function watched(ops: FsOps, sidecar: SidecarMemory, clock: Clock): FsOps
     size: during('fstat', ops.size),
     identify: during('fstat', ops.identify),
     identifyPath: during('stat', ops.identifyPath),
+    pathOf: during('readlink', ops.pathOf),
     close: during('close', ops.close),
     link: during('link', ops.link),
     rename: during('rename', ops.rename),

@@ -21,27 +21,30 @@ export interface RewriteParts {
 
 export interface Rewrite {
   readonly path: string;
-  /** The old file, open. */
-  readonly source: number;
+  /** The old file, open; undefined where nothing is taken over from it. */
+  readonly source: number | undefined;
   /** How much of it is taken over. */
   readonly sourceBytes: number;
   readonly held: Iterable<Uint8Array>;
+  /** Called before the new file takes the name, for what must not be lost by that. */
+  readonly keep?: () => void;
 }
 
 /** Returns the descriptor of the new file, which is synced; its name is not. Throws system errors, and has then changed nothing. */
-export async function rewrite({ fs, clock, leases }: RewriteParts, { path, source, sourceBytes, held }: Rewrite, open: (create: () => number) => number): Promise<number> {
+export async function rewrite({ fs, clock, leases }: RewriteParts, { path, source, sourceBytes, held, keep }: Rewrite, open: (create: () => number) => number): Promise<number> {
   const temporary = join(dirname(path), `.${basename(path)}.${leases.instance}.tmp`);
   // A writer that died may have left it.
   removeFile(fs, temporary);
   const descriptor = open(() => fs.createFile(temporary));
   try {
-    for (let done = 0, copies = 1; done < sourceBytes; copies += 1) {
+    for (let done = 0, copies = 1; source !== undefined && done < sourceBytes; copies += 1) {
       done += writeAll(fs, descriptor, readAt(fs, source, done, Math.min(COPY_BYTES, sourceBytes - done)));
       // The other threads go on meanwhile.
       if (copies % COPIES_A_TURN === 0) await new Promise<void>((resolve) => { clock.after(0, resolve); });
     }
     for (const bytes of held) writeAll(fs, descriptor, bytes);
     await fs.syncFile(descriptor);
+    keep?.();
     fs.rename(temporary, path);
     return descriptor;
   } catch (error) {

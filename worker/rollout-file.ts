@@ -1,8 +1,8 @@
 import type { Salvage } from '../src/control/protocol.js';
-import { LastwordError } from '../src/errors.js';
+import type { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
 import { HeldRecords, type HeldPool } from './held.js';
-import type { FileIdentity, FsOps } from './seams.js';
+import type { FileIdentity, FileState, FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
 /** How a rollout ends. */
@@ -27,7 +27,8 @@ export class RolloutFile {
   readonly incarnation: number;
   /** Ordinal of the first item. */
   readonly base: number;
-  readonly path: string;
+  /** Somebody else may move it. */
+  path: string;
   /** Items that write() took, whole. */
   written = 0;
   /** Items that a data sync covered; -1 while not even the header is. */
@@ -119,15 +120,14 @@ export class RolloutFile {
     this.#failure ??= error;
   }
 
-  /** Nobody else has written to the file or cut it since we did. Cuts off what a failed write left, if that failed before. */
-  assertUntouched(fs: FsOps, descriptor: number): void {
-    const size = fs.size(descriptor);
-    if (size === this.wholeBytes) return;
-    if (size > this.wholeBytes && size <= this.wholeBytes + this.#looseBytes) {
-      this.cutBack(fs, descriptor);
-      return;
-    }
-    throw new LastwordError('LASTWORD_WRITE_FAILED', `the file has ${size} bytes where ${this.wholeBytes} were written`, { path: this.path });
+  /** Nobody else has written to the file, cut it or deleted it since we wrote. Whether it has its name is looked at elsewhere. */
+  isUntouched({ links, size }: FileState): boolean {
+    return links > 0 && size === this.wholeBytes;
+  }
+
+  /** Behind the last whole record stands what a failed write of ours has left, as it could not be cut off then. */
+  isUncut(size: number): boolean {
+    return size > this.wholeBytes && size <= this.wholeBytes + this.#looseBytes;
   }
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */

@@ -6,6 +6,16 @@ export interface FileIdentity {
   readonly ino: number;
 }
 
+export interface FileState extends FileIdentity {
+  /** Names that it has. */
+  readonly links: number;
+  readonly size: number;
+}
+
+export function isSameFile(one: FileIdentity | undefined, other: FileIdentity | undefined): boolean {
+  return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev;
+}
+
 /** All the file system the writer may touch. Every call is synchronous but the syncs. */
 export interface FsOps {
   /** A new file for appending (0600, whatever the umask); fails when the path exists. */
@@ -17,7 +27,10 @@ export interface FsOps {
   truncate(descriptor: number, length: number): void;
   /** Throws when the file has no name any more, or is no regular one. */
   size(descriptor: number): number;
-  identify(descriptor: number): FileIdentity;
+  /** Throws when it is no regular file. */
+  identify(descriptor: number): FileState;
+  /** The name under which the file stands now; undefined where it has none, or the system does not tell. */
+  pathOf(descriptor: number): string | undefined;
   /** What stands at the name, links not followed; undefined when nothing does. */
   identifyPath(path: string): FileIdentity | undefined;
   close(descriptor: number): void;

@@ -2,6 +2,7 @@ import { addFigure } from '../src/ring/figures.js';
 import { wantedSyncedOf } from '../src/ring/slots.js';
 import { FileSync } from './file-sync.js';
 import { FolderSyncs } from './folder-syncs.js';
+import { Interference } from './interference.js';
 import type { RolloutFile } from './rollout-file.js';
 import type { Writer, WriterParts } from './writer.js';
 
@@ -22,6 +23,7 @@ export class SyncScheduler {
   readonly #parts: WriterParts;
   readonly #options: SyncOptions;
   readonly folders: FolderSyncs;
+  readonly interference: Interference;
   readonly #fileSync: FileSync;
   /** Files whose sync is due, in order. */
   readonly #due = new Set<RolloutFile>();
@@ -41,7 +43,13 @@ export class SyncScheduler {
     this.#parts = parts;
     this.#options = options;
     this.folders = new FolderSyncs(parts.fs);
-    this.#fileSync = new FileSync(writer, parts, this.folders);
+    const { clock, files, fs, tell } = parts;
+    this.interference = new Interference({
+      clock, files, fs, tell,
+      poison: (file, error) => { this.#poison(file, error, true); },
+      fail: (file, error) => { writer.failRollout(file, error.code, 'its file was changed by somebody else', error); },
+    }, this.folders, writer.openRollouts);
+    this.#fileSync = new FileSync(writer, parts, this.folders, this.interference);
   }
 
   /** A name was made in the folder. */
@@ -105,7 +113,12 @@ export class SyncScheduler {
 
   /** No sync of the file as it stands proves anything: it is made anew. */
   poison(file: RolloutFile, error: unknown): void {
-    this.#fileSync.poison(file, error);
+    this.#poison(file, error, false);
+  }
+
+  /** `isTrusted`: what can be read of it is what was written. */
+  #poison(file: RolloutFile, error: unknown, isTrusted: boolean): void {
+    this.#fileSync.poison(file, error, isTrusted);
     this.#due.add(file);
     this.#startDue();
   }
@@ -113,6 +126,7 @@ export class SyncScheduler {
   /** Starts no further sync, and resolves when none is under way. */
   async stop(): Promise<void> {
     this.#cancelTimer?.();
+    this.interference.stop();
     this.#isStopped = true;
     await Promise.all([...this.#running]);
   }

@@ -33,6 +33,7 @@ export function takeOver(engine: Engine, directory: string, openings: readonly O
     left += accepted - file.written;
   }
   writer.forgetOthers();
+  syncs.interference.watch();
   return left;
 }
 

@@ -1,12 +1,11 @@
-import { LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import { LastwordError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
-import { addFigure } from '../src/ring/figures.js';
 import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
 import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
-import { acceptedIn, moveState, publishWritten, seal, sealWordOf } from '../src/ring/slots.js';
-import { failureOf } from './failure.js';
+import { acceptedIn, publishWritten, sealWordOf } from '../src/ring/slots.js';
+import { fail } from './failure.js';
 import type { FileTable } from './file-table.js';
 import { FrameGroups } from './frame-groups.js';
 import { GroupOutput } from './group-output.js';
@@ -41,6 +40,8 @@ export interface WriterParts {
   readonly wake: () => void;
   /** A sync of the file has failed: nothing is written to it until it was made anew. */
   readonly poison: (file: RolloutFile, error: unknown) => void;
+  /** False when somebody else has changed the file, so that it is made anew first, or has failed. */
+  readonly isInPlace: (file: RolloutFile) => boolean;
 }
 
 /**
@@ -186,14 +187,17 @@ export class Writer {
 
   /** Transcodes a thread's frames next to each other and writes them with one write(), or more when the output is full. False when none may be written now. */
   #writeFrames(ring: WriterRing, file: RolloutFile, group: number): boolean {
-    const { files, fs, leases } = this.#parts;
+    const { files, fs, isInPlace, leases } = this.#parts;
     const { memory } = ring.consumer;
     leases.keep(file.threadId);
+    if (!files.isOpen(file) && !isInPlace(file)) return false;
     const descriptor = files.descriptorOf(file);
     if (!file.isEndKnown && !this.#takeOver(file, descriptor)) return false;
+    const state = fs.identify(descriptor);
+    if (file.isUncut(state.size)) file.cutBack(fs, descriptor);
+    else if (!file.isUntouched(state) && !isInPlace(file)) return false;
     const output = new GroupOutput(this.#parts, ring, file, descriptor);
     try {
-      file.assertUntouched(fs, output.descriptor);
       for (const { address, count } of file.parked) {
         const bytes = memory.words[(address >>> 2) + FRAME_BYTES_WORD] ?? 0;
         const timestampMs = memory.doubles[(address >>> 3) + FRAME_TIMESTAMP_DOUBLE] ?? 0;
@@ -254,19 +258,11 @@ export class Writer {
     return file.written >= acceptedIn(sealWordOf(this.#parts.sidecar, file.slot));
   }
 
-  /** Nothing more of this opening is written; what is not stays in memory. `unsafeFrom`: count of the first item that is written and yet not known to be on disk. */
+  /** Nothing more of this opening is written; what is not stays in memory. */
   failRollout(file: RolloutFile, code: LastwordErrorCode, message: string, cause: unknown, unsafeFrom?: number): void {
     if (file.failure !== undefined) return;
-    const { sidecar, tell } = this.#parts;
-    const { slot, incarnation } = file;
-    const end = file.isReleased ? file.written : seal(sidecar, slot);
-    const error = failureOf(file, code, message, cause, unsafeFrom === undefined ? undefined : { from: unsafeFrom, end });
-    file.fail(error);
+    fail(this.#parts, file, { code, message, cause, unsafeFrom });
     this.troubles.ended(file);
-    // No sync of the file follows: what waits for one no longer counts.
-    if (!file.isSyncing) addFigure(sidecar, 'bytesUnsynced', -file.giveUpSync());
-    if (!file.isReleased) moveState(sidecar, slot, 'failed');
-    tell({ event: 'threadFailed', slot, incarnation, error: toWireError(error, code) });
     for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }
 }

@@ -124,6 +124,8 @@ export type WriterEvent =
   | ({ readonly event: 'threadDegraded'; readonly error: WireError } & SlotRef)
   /** A frame that cannot be written was put into a file of its own; a record keeps its ordinal. */
   | ({ readonly event: 'recordSetAside'; readonly ordinal: number; readonly reason: SetAsideReason; readonly path: string } & SlotRef)
+  /** Somebody else has given its file another name: writing goes on there. */
+  | ({ readonly event: 'threadMoved'; readonly threadId: string; readonly from: string; readonly path: string } & SlotRef)
   /** What was queued is written. */
   | ({ readonly event: 'threadRecovered'; readonly threadId: string } & SlotRef);
 
@@ -147,5 +149,5 @@ export interface WriterData {
 }
 
 /** System calls, as stats().busy names them; the index is what the shared word holds. */
-export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync', 'fsync'] as const;
+export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync', 'fsync', 'readlink'] as const;
 export type Call = (typeof CALLS)[number];

@@ -43,11 +43,17 @@ export class WriterEvents implements LinkListener {
       log.error({ threadId: thread?.id, ordinal, reason, path }, 'a record cannot be written: it was set aside, and a record keeps its ordinal');
       return;
     }
+    if (event.event === 'threadMoved') {
+      const { threadId, from, path } = event;
+      thread?.moved(path);
+      log.warn({ threadId, from, path }, 'somebody else has moved the rollout: writing goes on where it is');
+      return;
+    }
     const error = fromWireError(event.error);
     const { threadId, errno } = error.context;
     if (event.event === 'threadDegraded') {
       if (thread !== undefined) thread.trouble = error;
-      log.warn({ threadId, errno, code: error.code, unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
+      log.warn({ threadId, errno, code: error.code, reason: error.message, unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
       tell('degraded', { threadId, error });
     } else {
       log.error({ threadId, errno, code: error.code, unwritten: error.context.unwritten ?? thread?.unwritten }, 'thread failed: nothing more of it is written');

@@ -1,6 +1,6 @@
 /** close({ abandon: true }): what cannot be written goes to a salvage file, is named, and the thread is released. */
 import { once } from 'node:events';
-import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { LATE, type Sidecar, type SidecarOptions, type Thread, type ThreadCloseReceipt } from 'lastword';
@@ -37,7 +37,7 @@ async function failed(items: readonly object[], options: Partial<SidecarOptions>
   const open = await scene(options);
   open.sick.append(numbered(0));
   await open.sick.flush();
-  truncateSync(open.sick.path, 3);
+  appendFileSync(open.sick.path, 'foreign\n');
   open.sick.appendAll(items as ReturnType<typeof numbered>[]);
   await rejection(open.sick.flush());
   expect(open.sick.state).toBe('failed');
@@ -197,7 +197,7 @@ describe('close with option abandon', () => {
     const disk = new RiggedDisk('ENOSPC', { word: 'BAD', takesSalvage: true });
     const open = await degraded(disk, upTo(5).map((index) => bad(index)));
     const broken = await open.sidecar.createThread();
-    truncateSync(broken.path, 3);
+    appendFileSync(broken.path, 'foreign\n');
     broken.append(bad(7));
     await rejection(broken.flush());
     open.well.append(numbered(1));

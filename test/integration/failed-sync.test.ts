@@ -1,5 +1,5 @@
 /** A failed sync is final for its file: what it was to cover is held, goes to a new file, and is not claimed before that is safe. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -180,13 +180,10 @@ describe('a failed sync', () => {
 
   test('is not what the lack of a descriptor for it is: that sync is made later', async () => {
     const emfile: Patch = {
-      file: 'worker/fs-ops.js', find: 'openFile: (path) => fs.openSync(',
+      file: 'worker/fs-ops.js', find: 'openFile: (path) => {',
       replace: `openFile: (path) => {
         globalThis.opened = (globalThis.opened ?? 0) + (path.endsWith('.jsonl') ? 1 : 0);
-        if (path.endsWith('.jsonl') && globalThis.opened <= 3) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE', errno: -24, syscall: 'open' });
-        return nodeFsOps.reopen(path);
-      },
-      reopen: (path) => fs.openSync(`,
+        if (path.endsWith('.jsonl') && globalThis.opened > 2 && globalThis.opened <= 5) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE', errno: -24, syscall: 'open' });`,
     };
     const { sidecar, thread, told } = await open(new FailingSyncs({ more: [emfile] }), { openFilesMax: 1 });
     const inode = inodeOf(thread.path);
@@ -203,23 +200,32 @@ describe('a failed sync', () => {
   });
 });
 
+/** A closed thread whose file's sync has failed, and cannot be made good while the disk is full. */
+async function lingering(disk: FailingSyncs, options: Partial<SidecarOptions> = {}): ReturnType<typeof open> {
+  const opened = await open(disk, { syncIntervalMs: 3_600_000, unsyncedBytes: 64 * 1024, ...options });
+  const { sidecar, thread, told } = opened;
+  thread.append(numbered(0));
+  await thread.flush({ durability: 'synced' });
+  thread.append(numbered(1));
+  const other = await sidecar.createThread();
+  await thread.close();
+  disk.fill();
+  // What the other one writes makes all syncs due.
+  disk.fail(2);
+  other.append(big(0, 70_000));
+  await until(() => told.some(({ what }) => what.threadId === thread.id), 'the failed sync');
+  return opened;
+}
+
 describe('a failed sync after the thread was closed', () => {
   test('is made good, under the lease, and a resume waits for it', async () => {
     const disk = new FailingSyncs();
-    const { sidecar, thread, told } = await open(disk, { syncIntervalMs: 50 });
-    thread.append(numbered(0));
-    await thread.flush({ durability: 'synced' });
+    const { sidecar, thread, told } = await lingering(disk);
     const inode = inodeOf(thread.path);
-    disk.fill();
-    disk.fail(1);
-    thread.append(numbered(1));
-    await thread.close();
-    await until(() => told.length === 1, 'the failed sync');
     const again = sidecar.resumeThread(thread.id);
     disk.empty();
     const resumed = await again;
-    await until(() => told.length === 2, 'the end of the episode');
-    expect(told[1]?.what).toEqual({ threadId: thread.id });
+    await until(() => told.some(({ event, what }) => event === 'recovered' && what.threadId === thread.id), 'the end of the episode');
     expect(inodeOf(thread.path)).not.toBe(inode);
     resumed.append(numbered(2));
     await resumed.close({ durability: 'synced' });
@@ -228,30 +234,21 @@ describe('a failed sync after the thread was closed', () => {
 
   test('leaves a file alone that the host has deleted', async () => {
     const disk = new FailingSyncs();
-    const { sidecar, thread, told } = await open(disk, { syncIntervalMs: 50 });
-    disk.fill();
-    disk.fail(1);
-    thread.append(numbered(0));
-    await thread.close();
-    await until(() => told.length === 1, 'the failed sync');
+    const { sidecar, thread } = await lingering(disk);
     await sidecar.deleteThread(thread.id);
     disk.empty();
-    expect((await sidecar.close()).items).toBe(1);
+    expect((await sidecar.close()).items).toBe(3);
     expect(existsSync(thread.path)).toBe(false);
   });
 
   test('that is not made good by the end is reported, with its range', async () => {
     const logged: object[] = [];
     const log = (members: object): void => { logged.push(members); };
+    const silent = (): void => undefined;
     const disk = new FailingSyncs();
-    const { sidecar, thread, told } = await open(disk, { syncIntervalMs: 50, logger: { debug() { /* not asked for */ }, info() { /* not asked for */ }, warn() { /* not asked for */ }, error: log } });
-    disk.fill();
-    disk.fail(1);
-    thread.append(numbered(0));
-    await thread.close();
-    await until(() => told.length === 1, 'the failed sync');
-    await sidecar.close();
-    expect(logged).toEqual([expect.objectContaining({ code: 'LASTWORD_SYNC_FAILED', threadId: thread.id, unwritten: [{ threadId: thread.id, from: 1, to: 1 }] })]);
+    const { sidecar, thread } = await lingering(disk, { logger: { debug: silent, info: silent, warn: silent, error: log } });
+    await sidecar.close({ abandon: true });
+    expect(logged).toContainEqual(expect.objectContaining({ code: 'LASTWORD_SYNC_FAILED', threadId: thread.id, unwritten: [{ threadId: thread.id, from: 2, to: 2 }] }));
   });
 });
 
@@ -305,11 +302,36 @@ describe('a process that ended before a failed sync was made good', () => {
   });
 });
 
+const hasStrace = spawnSync('strace', ['-V']).status === 0;
+
+describe('a sync that the kernel fails', () => {
+  test.skipIf(!hasStrace)('is made good', () => {
+    const directory = temporaryFolder();
+    // The first one of each of libuv's threads.
+    const told = execFileSync('strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=1', process.execPath, '--input-type=module', '-e', `
+      import { readdirSync } from 'node:fs';
+      import { openSidecar } from 'lastword';
+      const sidecar = await openSidecar({ directory: ${JSON.stringify(directory)}, logger: false, syncIntervalMs: 0 });
+      const told = [];
+      for (const event of ['degraded', 'recovered']) sidecar.on(event, (what) => { told.push(what.error?.code ?? event); });
+      const thread = await sidecar.createThread();
+      for (let index = 0; index < 100; index += 1) thread.append({ type: 'event_msg', payload: { index, text: 'item ' + index } });
+      const { nextOrdinal } = await thread.flush({ durability: 'synced', timeoutMs: 60_000 });
+      thread.append({ type: 'event_msg', payload: { index: 100, text: 'item 100' } });
+      await sidecar.close({ durability: 'synced' });
+      process.stdout.write(JSON.stringify({ told, nextOrdinal, path: thread.path }));`], { cwd: ROOT, encoding: 'utf8' });
+    const { told: events, nextOrdinal, path } = JSON.parse(told) as { told: string[]; nextOrdinal: number; path: string };
+    expect([events.slice(0, 2), nextOrdinal]).toEqual([['LASTWORD_SYNC_FAILED', 'recovered'], 101]);
+    expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(103);
+    expect(besideOf(path)).toEqual([]);
+  });
+});
+
 describe('the control: the same test finds', () => {
   test.each<[string, Patch[]]>([
-    ['a writer that tries the sync again', [{ file: 'worker/file-sync.js', find: 'this.poison(file, error);', replace: ';' }]],
+    ['a writer that tries the sync again', [{ file: 'worker/file-sync.js', find: 'this.poison(file, error, false);', replace: ';' }]],
     ['a writer that trusts what it reads of the file', [
-      { file: 'worker/file-sync.js', find: 'sourceBytes: held.from, held: held.read()', replace: 'sourceBytes: file.wholeBytes, held: []' },
+      { file: 'worker/file-sync.js', find: 'sourceBytes, held: takesAll ? [] : held.read(), keep', replace: 'sourceBytes: file.wholeBytes, held: [], keep' },
     ]],
     ['a writer that claims what a sync was asked for when it begins', [{ file: 'worker/file-sync.js', find: 'await fs.syncFile(descriptor);', replace: 'file.synced = begun.written; this.#publish(file); await fs.syncFile(descriptor);' }]],
     ['a writer that does not hold what it writes', [{ file: 'worker/rollout-file.js', find: 'this.held.add(bytes, offset, length, this.wholeBytes, this.written);', replace: '' }]],

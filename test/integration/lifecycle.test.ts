@@ -1,5 +1,5 @@
 /** docs/lifecycle.md is a table of what every method answers in every state. Each cell is tried. */
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LATE, openSidecar, type Sidecar, type Thread, type ThreadPage, type ThreadSummary } from 'lastword';
@@ -41,7 +41,7 @@ const THREAD_STATES: Record<string, () => Promise<Case>> = {
   },
   failed: async () => {
     const { sidecar, thread } = await shared();
-    truncateSync(thread.path, 3);
+    appendFileSync(thread.path, 'foreign\n');
     thread.append(numbered(1));
     await rejection(thread.flush());
     return { sidecar, thread, closing: undefined, end: nothing };

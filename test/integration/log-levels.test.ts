@@ -1,6 +1,6 @@
 /** docs/lifecycle.md says what is logged at which level. Each row is provoked, and nothing else may be said above debug. */
 import { once } from 'node:events';
-import { appendFileSync, readdirSync, truncateSync } from 'node:fs';
+import { appendFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Sidecar, SidecarOptions, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
@@ -143,7 +143,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'a permanent error of a file': {
     says: async ({ thread }) => {
       await thread.flush();
-      truncateSync(thread.path, 3);
+      appendFileSync(thread.path, 'foreign\n');
       thread.append(ITEM);
       await rejection(thread.flush());
       await rejection(thread.close());
@@ -205,7 +205,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'close gave up on items, abandon': {
     says: async ({ thread }) => {
       await thread.flush();
-      truncateSync(thread.path, 3);
+      appendFileSync(thread.path, 'foreign\n');
       thread.append(ITEM);
       await rejection(thread.flush());
       const { salvage } = await thread.close({ abandon: true });
@@ -293,7 +293,7 @@ describe('the control: the same check hears', () => {
       file: 'src/lifecycle/thread-close.js', find: 'log.warn({ threadId, heldBy,', replace: 'log.warn({ heldBy,',
     }, 'not [{"threadId"'],
     ['what a subscriber threw', 'a subscriber throws', {
-      file: 'src/thread.js', find: 'error: kindOfThrown(error) }, \'a subscriber threw', replace: 'error: error.message }, \'a subscriber threw',
+      file: 'src/lifecycle/deliveries.js', find: 'this.#onThrow(kindOfThrown(error), ordinal);', replace: 'this.#onThrow(error.message, ordinal);',
     }, 'payload: a subscriber threw'],
   ])('%s', async (_what, condition, patch, complaint) => {
     const said = await provoked(condition, mutantPackage(patch).lastwordUrl);

@@ -1,5 +1,5 @@
 /** Persist, then deliver; and the records that the library appends itself. */
-import { truncateSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { LATE, type RolloutItem } from 'lastword';
 import { describe, expect, test } from 'vitest';
 import { itemsOf, numbered, openTestSidecar, recordsOf, rejection, thrown, upTo } from '../support/sidecars.js';
@@ -106,7 +106,7 @@ describe('publish', () => {
     expect(await rejection(thread.publish(numbered(0), { durability: 'no' as never }))).toMatchObject({ code: 'LASTWORD_INVALID_OPTION' });
     expect(seen).toEqual([]);
     await thread.publish(numbered(0));
-    truncateSync(thread.path, 3);
+    appendFileSync(thread.path, 'foreign\n');
     expect(await rejection(thread.publish(numbered(1)))).toMatchObject({ code: 'LASTWORD_WRITE_FAILED' });
     expect(await thread.publish(numbered(2))).toBe(LATE);
     expect(seen).toEqual([1, LATE, LATE]);

@@ -1,5 +1,5 @@
 /** Opening stored threads again: what is found at the end of the file, and who may have it. */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { SidecarEvents } from 'lastword';
 import { describe, expect, test } from 'vitest';
@@ -84,7 +84,7 @@ describe('resumeThread', () => {
     const thread = await sidecar.createThread();
     thread.append(numbered(0));
     await thread.flush();
-    truncateSync(thread.path, 3);
+    appendFileSync(thread.path, 'foreign\n');
     thread.append(numbered(1));
     expect(await rejection(thread.close())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED' });
     expect(await rejection(sidecar.resumeThread(thread.id))).toMatchObject({ code: 'LASTWORD_THREAD_BUSY', context: { threadId: thread.id } });

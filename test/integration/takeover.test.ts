@@ -1,6 +1,6 @@
 /** P10: a writer that dies is replaced by another one over the same memory: what is accepted is written, once. */
 import { once } from 'node:events';
-import { existsSync, readdirSync, truncateSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync } from 'node:fs';
 import type { Sidecar, SidecarOptions, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
 import { mutantPackage, mutantWriter, type Patch } from '../support/mutants.js';
@@ -173,7 +173,7 @@ test('P10: a writer that dies beside a thread that failed: what that thread had 
   const [failed, well] = await someThreads(sidecar, 2) as [Thread, Thread];
   failed.append(numbered(0));
   await failed.flush();
-  truncateSync(failed.path, 3);
+  appendFileSync(failed.path, 'foreign\n');
   failed.appendAll([numbered(1), numbered(2)]);
   expect(await rejection(failed.flush())).toMatchObject({ code: 'LASTWORD_WRITE_FAILED' });
   const restarted = once(sidecar, 'writerRestarted');

@@ -123,13 +123,13 @@ describe('close of a thread', () => {
   });
 
   test('a child that failed does not keep its parent from draining, but the close says so', async () => {
-    const { truncateSync } = await import('node:fs');
+    const { appendFileSync } = await import('node:fs');
     const sidecar = await openTestSidecar({ logger: false });
     const root = await sidecar.createThread();
     const broken = await child(sidecar, root);
     broken.append(numbered(0));
     await broken.flush();
-    truncateSync(broken.path, 3);
+    appendFileSync(broken.path, 'foreign\n');
     broken.append(numbered(1));
     root.append(numbered(0));
     expect(await rejection(root.close())).toMatchObject({ code: 'LASTWORD_DRAIN_INCOMPLETE', context: { unwritten: [{ threadId: broken.id, from: 2, to: 2 }] } });

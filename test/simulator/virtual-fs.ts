@@ -1,5 +1,5 @@
 /** FsOps over the virtual disk, for one writer: where its faults strike, and where it dies. */
-import type { FileIdentity, FsOps } from '../../worker/seams.js';
+import type { FileIdentity, FileState, FsOps } from '../../worker/seams.js';
 import { type Call, systemError } from './faults.js';
 import { Inode } from './inode.js';
 import { Death, type Machine } from './machine.js';
@@ -81,8 +81,16 @@ export class VirtualFs implements FsOps {
     });
   }
 
-  identify(descriptor: number): FileIdentity {
-    return this.#call('size', () => ({ dev: 1, ino: this.#description(descriptor).inode.number }));
+  identify(descriptor: number): FileState {
+    return this.#call('size', () => {
+      const { inode } = this.#description(descriptor);
+      return { dev: 1, ino: inode.number, links: inode.names, size: inode.size };
+    });
+  }
+
+  /** Nobody here moves a file that is open. */
+  pathOf(): undefined {
+    return undefined;
   }
 
   identifyPath(path: string): FileIdentity | undefined {

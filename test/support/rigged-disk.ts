@@ -82,13 +82,10 @@ export class FailingSyncs {
         throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO', errno: -5, syscall: 'fdatasync' });
       },`,
     }, {
-      file: 'worker/fs-ops.js', find: 'createFile: (path) => fs.openSync(',
+      file: 'worker/fs-ops.js', find: 'createFile: (path) => {',
       replace: `createFile: (path) => {
         const isRefused = path.endsWith('.tmp') && fs.existsSync(${full});
-        if (isRefused) throw Object.assign(new Error('refused'), ${JSON.stringify(refusal)}, { syscall: 'open' });
-        return nodeFsOps.create(path);
-      },
-      create: (path) => fs.openSync(`,
+        if (isRefused) throw Object.assign(new Error('refused'), ${JSON.stringify(refusal)}, { syscall: 'open' });`,
     }, ...more];
     this.writerUrl = mutantWriter(...this.patches);
   }
