@@ -59,8 +59,16 @@ function publish(
       throw error;
     }
     fs.unlink(temporary);
-    fs.close(descriptor);
+    closeNameless(fs, descriptor);
     return published;
+  }
+}
+
+function closeNameless(fs: FsOps, descriptor: number): void {
+  try {
+    fs.close(descriptor);
+  } catch {
+    return; // closed it is, and what it said is of a file that nobody can open any more
   }
 }
 

@@ -12,4 +12,5 @@ export const FOUND: [string, Schedule][] = [
   ['a file is to be synced whose end the successor could not look for yet', { seed: 673058206, steps: [0, 1496316932, 1104978517, 1783406922, 276696482] }],
   ['a successor may not look whether a sync of the file had failed', { seed: 1008875109, steps: [0, 2050653259, 2057327511, 1509804897, 1261287486, 658463051, 1722554904, 301580356, 1181000446, 0] }],
   ['a thread is closed whose end the successor never found', { seed: 1074828894, steps: [0, 973241821, 1101693995, 1126735844, 1226636401, 35888564, 603895661, 1317775914, 0] }],
+  ['a successor makes a thread again, and is told of an error as it closes its own file', { seed: 487126985, steps: [0, 1003296371, 671257682, 1212003043, 579683719, 132233221, 0] }],
 ];
