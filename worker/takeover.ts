@@ -32,6 +32,7 @@ export function takeOver(engine: Engine, directory: string, openings: readonly O
     writer.findEnd(file);
     left += accepted - file.written;
   }
+  writer.forgetOthers();
   return left;
 }
 

@@ -75,7 +75,7 @@ describe('a failed write', () => {
   });
 });
 
-describe('a file that somebody else changed', () => {
+describe('P13: a file that somebody else changed', () => {
   for (const [name, change] of [
     ['cut', (path: string): void => { truncateSync(path, 10); }],
     ['grown', (path: string): void => { appendFileSync(path, 'foreign\n'); }],
