@@ -59,7 +59,7 @@ function publish(
       throw error;
     }
     fs.unlink(temporary);
-    fs.close(descriptor);
+    closeSpare(fs, descriptor);
     return published;
   }
 }
@@ -72,8 +72,16 @@ function reopen(fs: FsOps, path: string, descriptor: number): number {
   } catch {
     return descriptor; // as good, but for that
   }
-  fs.close(descriptor);
+  closeSpare(fs, descriptor);
   return named;
+}
+
+function closeSpare(fs: FsOps, descriptor: number): void {
+  try {
+    fs.close(descriptor);
+  } catch {
+    return; // closed it is; the file itself is open under its name, or is nobody's
+  }
 }
 
 /** Transcodes the header from the writer's own area of the memory, where its definitions are known. */
