@@ -34,8 +34,9 @@ export class FileSync {
     return this.#poisoned.keys();
   }
 
-  /** False while its next try has to wait. */
+  /** False while its next try has to wait, and while the writer still has to find out where the file of a dead one ends. */
   isDue(file: RolloutFile): boolean {
+    if (!file.isEndKnown && file.failure === undefined) return false;
     return !this.#isKeptBack(file) || this.#writer.troubles.isDue(file);
   }
 
@@ -48,7 +49,12 @@ export class FileSync {
   async run(file: RolloutFile): Promise<boolean> {
     file.isSyncing = true;
     if (this.#isKeptBack(file)) this.#writer.troubles.trying(file);
-    const isDone = await (file.isPoisoned ? this.#rewrite(file) : this.#sync(file));
+    const isDone = await (file.isPoisoned ? this.#rewrite(file) : this.#sync(file)).catch((error: unknown) => {
+      // What it does beside its work was refused: the lease of a closed thread, or the look at its file.
+      if (this.#writer.troubles.meet(file, error)) return false;
+      this.giveUp(file, error);
+      return true;
+    });
     file.isSyncing = false;
     // Its failure has waited for this to let go of what is held.
     if (file.failure !== undefined) this.drop(file);

@@ -52,11 +52,11 @@ export class RolloutFile {
   isAbandoned = false;
   /** Undefined while only a dead writer knew it. */
   #end: FileEnd | undefined;
+  /** Cutting back was refused: bytes may stand behind the last whole record. */
+  #isUncut = false;
   /** What no sync has covered, for when one fails. */
   #held: HeldRecords;
   #failure: LastwordError | undefined;
-  /** What we may have written behind the last whole record, at most. */
-  #looseBytes = 0;
 
   constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, end: FileEnd | undefined, held?: HeldRecords) {
     this.threadId = thread.threadId;
@@ -119,11 +119,11 @@ export class RolloutFile {
     this.#failure ??= error;
   }
 
-  /** Nobody else has written to the file or cut it since we did. Cuts off what a failed write left, if that failed before. */
+  /** Nobody else has written to the file or cut it since we did, and it ends in its last whole record. */
   assertUntouched(fs: FsOps, descriptor: number): void {
     const size = fs.size(descriptor);
     if (size === this.wholeBytes) return;
-    if (size > this.wholeBytes && size <= this.wholeBytes + this.#looseBytes) {
+    if (this.#isUncut && size > this.wholeBytes) {
       this.cutBack(fs, descriptor);
       return;
     }
@@ -132,7 +132,6 @@ export class RolloutFile {
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */
   append(fs: FsOps, descriptor: number, bytes: Uint8Array, offset: number, length: number): void {
-    this.#looseBytes += length;
     try {
       writeAll(fs, descriptor, bytes, offset, length);
     } catch (error) {
@@ -145,7 +144,6 @@ export class RolloutFile {
   /** The file ends in a whole record again, `bytes` further on. */
   commit(bytes: number, nowUs: number): void {
     this.#knownEnd.wholeBytes += bytes;
-    this.#looseBytes -= bytes;
     this.markDirty(bytes, nowUs);
   }
 
@@ -157,8 +155,9 @@ export class RolloutFile {
 
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
+    this.#isUncut = true;
     fs.truncate(descriptor, this.wholeBytes);
-    this.#looseBytes = 0;
+    this.#isUncut = false;
     this.held.cutTo(this.wholeBytes);
   }
 

@@ -88,6 +88,11 @@ export class Writer {
     return this.#try(file, () => this.#takeOver(file, this.#parts.files.descriptorOf(file)));
   }
 
+  /** After a takeover: what the parking areas hold of openings that were let go of is nobody's, and its room is given back. */
+  forgetOthers(): void {
+    for (const { parking } of this.#rings) parking.remove(parking.frames.filter((frame) => this.rolloutOf(frame) === undefined));
+  }
+
   /** The opening a command names; undefined when it was let go of. */
   rolloutOf(thread: SlotRef): RolloutFile | undefined {
     const file = this.#rollouts[thread.slot];

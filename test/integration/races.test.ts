@@ -148,7 +148,7 @@ describe('P12, the control: races are lost by a package', () => {
   test.each<[string, string, Patch[]]>([
     ['that takes what is there', 'both resume it', [TAKES_ANY]],
     ['that takes what is there, and writes over it', 'both create it', [
-      TAKES_ANY, { file: 'worker/create-rollout.js', find: 'fs.link(temporary, command.path);\n        fs.unlink(temporary);', replace: 'fs.rename(temporary, command.path);' },
+      TAKES_ANY, { file: 'worker/create-rollout.js', find: 'fs.link(temporary, path);\n        fs.unlink(temporary);', replace: 'fs.rename(temporary, path);' },
       { file: 'src/lifecycle/registry.js', find: 'if (stored !== undefined)\n            throw threadExists', replace: 'if (false) throw threadExists' },
     ]],
     ['that looks at a dead lease once, and takes its time', 'both resume it when its owner was killed', [

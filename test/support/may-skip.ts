@@ -1,3 +1,5 @@
+import { MODELS, titlesOf } from '../models/models.js';
+
 /** A test that a run may skip. Any other one that is skipped fails the run. */
 export interface MaySkip {
   /** Full name: the titles from the outermost `describe` on, joined by ' > '. */
@@ -43,6 +45,7 @@ export const MAY_SKIP: readonly MaySkip[] = [
     name: 'option directory: one that an unprivileged user may not write to is refused',
     reason: 'not run as root, or the project lies where another user may not read it',
   },
+  ...MODELS.flatMap((model) => Object.values(titlesOf(model)).map((title) => ({ name: `models > ${title}`, reason: 'no spin or no gcc' }))),
   { name: 'in the place of a rollout > P17: a device is refused (needs root)', reason: 'not run as root' },
   {
     name: 'a rollout with a further name > P17: is refused in a folder of another user, unless the name is one that our own publishing leaves behind (needs root)',

@@ -93,7 +93,6 @@ export class Leases {
     const lock = this.#lockOf(threadId);
     // One that somebody took away is not ours to remove.
     if (this.#isOurs(lock)) removeFile(this.#parts.fs, lock);
-    // Only now: where the disk refuses, the end of the sidecar tries again.
     this.#held.delete(threadId);
   }
 
