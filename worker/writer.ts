@@ -246,7 +246,8 @@ export class Writer {
     publishWritten(sidecar, file.slot, file.written);
     this.#retries.unpark(file, ({ count }) => count < file.written);
     if (hasFailed) poison(file, new LastwordError('LASTWORD_SYNC_FAILED', 'a sync had failed before the writer died'));
-    return !file.isPoisoned;
+    // What was poisoned may have failed already.
+    return !file.isPoisoned && file.takesRecords;
   }
 
   /** Tries once more, however lately that was done. */
