@@ -90,13 +90,21 @@ export class Interference {
     this.#parts.tell({ event: 'threadMoved', slot, incarnation, threadId, from, path });
   }
 
+  #tryToLook(file: RolloutFile): void {
+    try {
+      this.isInPlace(file);
+    } catch {
+      return; // what refuses a look refuses the next write or sync too, which says so
+    }
+  }
+
   #look(): void {
     if (this.#round.length === 0) {
       this.#round = [...this.#open];
       this.#filesALook = Math.min(FILES_A_LOOK, Math.ceil(this.#round.length / LOOKS_A_SECOND));
     }
     for (const file of this.#round.splice(0, this.#filesALook)) {
-      if (file.isEndKnown && !file.isSyncing && !file.isReleased && file.takesRecords) this.isInPlace(file);
+      if (file.isEndKnown && !file.isSyncing && !file.isReleased && file.takesRecords) this.#tryToLook(file);
     }
     if (this.#open[Symbol.iterator]().next().done !== true) this.watch();
   }
