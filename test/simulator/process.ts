@@ -38,7 +38,7 @@ class LivingWriter implements Caller {
     const own: Clock = {
       nowMs: () => { this.isDying(); return clock.nowMs(); },
       monotonicUs: () => { this.isDying(); return clock.monotonicUs(); },
-      after: (ms, callback) => this.isDead ? () => undefined : clock.after(ms, () => { if (!this.isDead) callback(); }),
+      after: (ms, callback) => this.isDead ? () => undefined : clock.after(ms, () => { this.#unlessDead(callback); }),
     };
     const rng = { uint32: () => machine.draws++ };
     const seams = { fs: new VirtualFs(machine, this), clock: own, rng, processes: process.processes };
@@ -59,8 +59,13 @@ class LivingWriter implements Caller {
 
   /** One turn of the loop of `worker/main.ts`. What it throws would end the writer. */
   turn(): void {
+    this.#unlessDead(() => { this.#turn(); });
+  }
+
+  #unlessDead(act: () => void): void {
+    if (this.isDead) return;
     try {
-      this.#turn();
+      act();
     } catch (error) {
       if (!this.isDead) throw error;
     }
