@@ -27,6 +27,7 @@ export class Deliveries {
   /** Listeners that have thrown: each is told of once. */
   readonly #thrown = new WeakSet<Listener>();
   #isWaiting = false;
+  #isDelivering = false;
 
   constructor(wait: (isReached: () => boolean) => Promise<void>, onThrow: (thrown: string, ordinal: number) => void) {
     this.#wait = wait;
@@ -48,8 +49,18 @@ export class Deliveries {
     });
   }
 
-  /** Delivers what is reached now, from the front of the queue. */
+  /** Delivers what is reached now, from the front of the queue. What a listener publishes is delivered once all have heard what it was called with. */
   deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    try {
+      this.#deliverReached();
+    } finally {
+      this.#isDelivering = false;
+    }
+  }
+
+  #deliverReached(): void {
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       const { item, ordinal, isReached, resolve, reject } = first;
       try {

@@ -22,7 +22,9 @@ const OWN_TO_JSON: readonly unknown[] = [Date.prototype.toJSON, (Buffer.prototyp
  */
 export function normalise(item: object, bytesMax: number): Map<unknown, unknown> {
   const plain = new Normaliser(bytesMax).plain(item, '', 1);
-  if (plain instanceof Map && !types.isNativeError(item) && !types.isRegExp(item)) return plain;
+  // These have members, and are not stored by them.
+  const isStoredOtherwise = types.isNativeError(item) || types.isRegExp(item) || types.isSymbolObject(item);
+  if (plain instanceof Map && !isStoredOtherwise) return plain;
   throw new Refusal('is no object with members');
 }
 

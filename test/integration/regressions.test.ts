@@ -20,6 +20,7 @@ const NO_RECORDS: Record<string, () => object> = {
   'a Map': () => Object.assign(new Map([['a', 1]]), { type: 'x' }),
   'bytes': () => Object.assign(new Uint8Array(3), { type: 'x' }),
   'a boxed string': () => Object.assign(Object('text') as object, { type: 'x' }),
+  'a boxed symbol': () => Object.assign(Object(Symbol('s')) as object, { type: 'x' }),
   'an object that inherits its type': () => Object.create({ type: 'x' }) as object,
   'nothing (a hole)': () => undefined as unknown as object,
 };

@@ -7,10 +7,10 @@ import { readRollout } from 'lastword';
 import { onTestFinished } from 'vitest';
 import { mutantPackage, mutantWriter, type Patch } from './mutants.js';
 
-/** A folder that is gone after the test. */
+/** A folder that is gone after the test. The writer of a mutant that failed to close may still make files in it: it is emptied again, a bounded number of times. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'lastword-test-'));
-  onTestFinished(() => { rmSync(folder, { recursive: true, force: true }); });
+  onTestFinished(() => { rmSync(folder, { recursive: true, force: true, maxRetries: 10 }); });
   return folder;
 }
 
