@@ -65,14 +65,8 @@ export class RolloutThread implements Thread {
     );
   }
 
-  get path(): string {
-    return this.#opened.path;
-  }
-
-  /** Somebody else has given the rollout another name. */
-  moved(path: string): void {
-    this.#opened = { ...this.#opened, path };
-  }
+  get path(): string { return this.#opened.path; }
+  set path(path: string) { this.#opened = { ...this.#opened, path }; }
 
   get recovery(): Thread['recovery'] {
     return this.#opened.recovery;

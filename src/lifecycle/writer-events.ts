@@ -45,7 +45,7 @@ export class WriterEvents implements LinkListener {
     }
     if (event.event === 'threadMoved') {
       const { threadId, from, path } = event;
-      thread?.moved(path);
+      if (thread !== undefined) thread.path = path;
       log.warn({ threadId, from, path }, 'somebody else has moved the rollout: writing goes on where it is');
       return;
     }
@@ -53,7 +53,7 @@ export class WriterEvents implements LinkListener {
     const { threadId, errno } = error.context;
     if (event.event === 'threadDegraded') {
       if (thread !== undefined) thread.trouble = error;
-      log.warn({ threadId, errno, code: error.code, reason: error.message, unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
+      log.warn({ threadId, errno, code: error.code, ...(error.context['change'] === undefined ? {} : { change: error.context['change'], path: error.context.path }), unwritten: thread?.unwritten }, 'writing fails: items queue, and it is tried again');
       tell('degraded', { threadId, error });
     } else {
       log.error({ threadId, errno, code: error.code, unwritten: error.context.unwritten ?? thread?.unwritten }, 'thread failed: nothing more of it is written');

@@ -33,8 +33,9 @@ async function degraded(disk: RiggedDisk, items: readonly object[], options: Par
   return open;
 }
 
-async function failed(items: readonly object[], options: Partial<SidecarOptions> = {}): Promise<Scene> {
-  const open = await scene(options);
+/** Of a writer that notices what was done to the file when it writes, not while the items are being packed. */
+async function failed(items: readonly object[], ...patches: Patch[]): Promise<Scene> {
+  const open = await scene({ writerUrl: mutantWriter({ file: 'worker/interference.js', find: 'this.#look();', replace: '' }, ...patches) });
   open.sick.append(numbered(0));
   await open.sick.flush();
   appendFileSync(open.sick.path, 'foreign\n');
@@ -160,7 +161,7 @@ describe('close with option abandon', () => {
   });
 
   test('puts the salvage file into the temporary folder where the rollout\'s own takes none', async () => {
-    const open = await failed([bad(0)], { writerUrl: mutantWriter({ ...REFUSES_ALL, replace: "'/nowhere/at/all', parts.temporaryFolder" }) });
+    const open = await failed([bad(0)], { ...REFUSES_ALL, replace: "'/nowhere/at/all', parts.temporaryFolder" });
     const { salvage = '' } = await open.sick.close({ abandon: true });
     expect(dirname(salvage)).toBe(tmpdir());
     expect(ordinalsIn(salvage)).toEqual([2]);
@@ -285,7 +286,7 @@ describe('the control: the same tests find', () => {
     ['a writer that leaves out what is parked', { file: 'worker/salvage-frames.js', find: 'of ring.parking.frames', replace: 'of []' }],
     ['a writer that takes the line\'s newline along', { file: 'worker/salvage-frames.js', find: 'end - OUTPUT_OFFSET - 1', replace: 'end - OUTPUT_OFFSET' }],
   ])('%s', async (_what, patch) => {
-    const open = await failed(ITEMS, { writerUrl: mutantWriter(patch) });
+    const open = await failed(ITEMS, patch);
     open.well.append(numbered(0));
     await open.well.flush();
     const found = await open.sick.close({ abandon: true }).then(({ salvage = '' }) => ordinalsIn(salvage)).catch((error: unknown) => error);
