@@ -1,5 +1,3 @@
-import { types } from 'node:util';
-
 /** Every code an error of this library can have. `docs/errors.md` has a heading for each. */
 export const ERROR_CODES = [
   'LASTWORD_INVALID_OPTION',
@@ -51,20 +49,13 @@ export class LastwordError<C extends LastwordErrorCode = LastwordErrorCode> exte
   }
 }
 
-/** Narrower than instanceof, which leaves the code open, and which a proxy may answer by throwing. */
+/** Narrower than instanceof, which leaves the code open, and which a proxy that the host throws may answer by throwing. */
 export function isLastwordError(error: unknown): error is LastwordError {
-  return types.isNativeError(error) && error instanceof LastwordError;
-}
-
-/**
- * What the host's own code threw: the name of its class, and nothing that it says, since that may be of an item. Looks at it without
- * running anything of it.
- */
-export function kindOfThrown(thrown: unknown): string {
-  if (!types.isNativeError(thrown)) return thrown === null ? 'null' : typeof thrown;
-  const made: unknown = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(thrown) ?? {}, 'constructor')?.value;
-  const name: unknown = typeof made === 'function' ? Object.getOwnPropertyDescriptor(made, 'name')?.value : undefined;
-  return typeof name === 'string' && name !== '' ? name : 'Error';
+  try {
+    return error instanceof LastwordError;
+  } catch {
+    return false; // a proxy
+  }
 }
 
 /** What crosses a port in place of an error: structured clone drops `code`, Comlink drops `cause` and the class too. */

@@ -1,5 +1,6 @@
-import { isLastwordError, kindOfThrown, LastwordError } from './errors.js';
+import { isLastwordError, LastwordError } from './errors.js';
 import { assertMeta } from './lifecycle/markers.js';
+import { kindOfThrown } from './thrown.js';
 import type { Redact, RolloutItem, ThreadId } from './types.js';
 
 const THROWS = 'has a member that throws';

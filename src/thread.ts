@@ -1,4 +1,4 @@
-import { isLastwordError, kindOfThrown, LastwordError } from './errors.js';
+import { isLastwordError, LastwordError } from './errors.js';
 import { checkItem, itemInvalid, redacted, redactedMeta } from './item-check.js';
 import { Deliveries, type Listener } from './lifecycle/deliveries.js';
 import { HeldWork } from './lifecycle/held-work.js';
@@ -61,7 +61,7 @@ export class RolloutThread implements Thread {
     this.#progress.base = opened.base;
     this.#deliveries = new Deliveries(
       (isReached) => host.waiters.forAWhile(isReached, host.options.closeTimeoutMs),
-      (error, ordinal) => { host.log.error({ threadId: thread.id, ordinal, error: kindOfThrown(error) }, 'a subscriber threw'); },
+      (error, ordinal) => { host.log.error({ threadId: thread.id, ordinal, error }, 'a subscriber threw'); },
     );
   }
 

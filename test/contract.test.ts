@@ -7,12 +7,10 @@
  * - An option of openSidecar(): one of the titles begins with `option fullTimeoutMs`.
  * - An option of a method: the title begins with the method's name and holds `option timeoutMs`.
  * - An event: the title holds `event drain`.
- * - A promise: the title holds `P1:`, its number (`support/promises.ts`).
  */
 import { describe, expect, test } from 'vitest';
 import { declarationsOf } from './support/declarations.js';
 import { NOT_BUILT_YET } from './support/not-built-yet.js';
-import { PROMISES } from './support/promises.js';
 import { testTitles } from './support/source.js';
 
 const CONTRACT = declarationsOf('test/support/contract.d.ts');
@@ -69,11 +67,5 @@ describe('what is built', () => {
       return wanted === undefined || titles.some((title) => wanted.test(title)) ? [] : [`${name}: ${wanted.source}`];
     });
     expect(untested).toEqual([]);
-  });
-
-  test('keeps promises that tests name', () => {
-    const named = titles.flatMap((title) => [...title.matchAll(/\b(P\d+):/g)].map(([, number = '']) => number));
-    expect(Object.keys(PROMISES).filter((number) => !named.includes(number)), 'not tested').toEqual([]);
-    expect(named.filter((number) => !(number in PROMISES)), 'no such promise').toEqual([]);
   });
 });

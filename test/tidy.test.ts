@@ -1,9 +1,11 @@
 /** The rules of the house, where a machine can see whether they are kept. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../src/errors.js';
+import { PROMISES } from './support/promises.js';
+import { readTrials, rowsByPromise, withTable } from './support/promises-table.js';
 import { ROOT, filesBelow, importsOf, nodesOf, parse, read } from './support/source.js';
 
 const LINES_MAX = 300;
@@ -102,6 +104,17 @@ describe('the house', () => {
       ];
     });
     expect(found).toEqual([]);
+  });
+
+  test('keeps promises that tests name, and says so in docs/reliability.md', () => {
+    const rows = rowsByPromise();
+    expect([...rows].filter(([, files]) => !files.some(({ hasTest }) => hasTest)).map(([promise]) => promise), 'not tested').toEqual([]);
+    expect([...rows.keys()].filter((promise) => !(promise in PROMISES)), 'no such promise').toEqual([]);
+    const kept = Object.entries(readTrials()).flatMap(([file, promises]) => Object.keys(promises).map((promise) => `${promise} in ${file}`));
+    expect(kept.filter((one) => ![...rows].some(([promise, files]) => files.some(({ file }) => one === `${promise} in ${file}`))), 'tests that were').toEqual([]);
+    const document = read('docs/reliability.md');
+    if (process.env['LASTWORD_DOCS'] === 'write') writeFileSync(join(ROOT, 'docs/reliability.md'), withTable(document));
+    else expect(document, 'npm run docs:promises').toBe(withTable(document));
   });
 
   test('links to files that exist', () => {

@@ -69,6 +69,7 @@ export class Control implements WriterControl {
     addFigure(sidecar, 'bytesUnsynced', file.wholeBytes);
     syncs.folderChanged(dirname(file.path));
     this.#add(file, descriptor, file.wholeBytes);
+    files.reopen(file);
     return undefined;
   }
 
@@ -110,8 +111,9 @@ export class Control implements WriterControl {
     this.#hold(command.threadId);
     try {
       const { file, descriptor, resumed } = await files.whileOpeningLater(() => resumeRollout(this.#parts, command));
-      // Whoever wrote it may have died before a sync: the first one covers what is there.
+      // Whoever wrote it may have died before a sync: the first one covers what is there, and its name.
       this.#add(file, descriptor, 0);
+      syncs.folderChanged(dirname(file.path));
       return resumed;
     } catch (error) {
       leases.release(command.threadId);
@@ -176,11 +178,13 @@ export class Control implements WriterControl {
         if (file.failure === undefined || command.abandon) files.close(file);
       } while (file.isPoisoned && !command.abandon);
       if (file.failure !== undefined && !command.abandon) throw file.failure;
+      // Before the file is let go of: should it be refused, the command may be sent again, and asks for more than the first time.
+      let released: ReleasedThread = { leaseError: undefined };
+      if (command.abandon) released = letGoOfLease(leases, file.threadId);
+      else leases.release(file.threadId);
       writer.removeRollout(file);
       syncs.released(file);
-      if (command.abandon) return letGoOfLease(leases, file.threadId);
-      leases.release(file.threadId);
-      return { leaseError: undefined };
+      return released;
     });
   }
 

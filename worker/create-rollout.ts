@@ -48,7 +48,7 @@ function publish(
   try {
     fs.link(temporary, path);
     fs.unlink(temporary);
-    return reopen(fs, path, descriptor);
+    return descriptor;
   } catch (error) {
     if (!isAgain || (error as Partial<NodeJS.ErrnoException>).code !== 'EEXIST') throw error;
     // A writer that died has published the same header: then it is this one.
@@ -62,18 +62,6 @@ function publish(
     fs.close(descriptor);
     return published;
   }
-}
-
-/** Under its own name: a descriptor that was opened under another cannot tell where the file is moved to. */
-function reopen(fs: FsOps, path: string, descriptor: number): number {
-  let named: number;
-  try {
-    named = fs.openFile(path);
-  } catch {
-    return descriptor; // as good, but for that
-  }
-  fs.close(descriptor);
-  return named;
 }
 
 /** Transcodes the header from the writer's own area of the memory, where its definitions are known. */

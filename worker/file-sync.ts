@@ -42,8 +42,9 @@ export class FileSync {
     return this.#poisoned.keys();
   }
 
-  /** False while its next try has to wait. */
+  /** False while its next try has to wait, and while the writer still has to find out where the file of a dead one ends. */
   isDue(file: RolloutFile): boolean {
+    if (!file.isEndKnown && file.failure === undefined) return false;
     return !this.#isKeptBack(file) || this.#writer.troubles.isDue(file);
   }
 
@@ -56,7 +57,12 @@ export class FileSync {
   async run(file: RolloutFile): Promise<boolean> {
     file.isSyncing = true;
     if (this.#isKeptBack(file)) this.#writer.troubles.trying(file);
-    const isDone = await (file.isPoisoned ? this.#rewrite(file) : this.#sync(file));
+    const isDone = await (file.isPoisoned ? this.#rewrite(file) : this.#sync(file)).catch((error: unknown) => {
+      // What it does beside its work was refused: the lease of a closed thread, or the look at its file.
+      if (this.#writer.troubles.meet(file, error)) return false;
+      this.giveUp(file, error);
+      return true;
+    });
     file.isSyncing = false;
     // Its failure has waited for this to let go of what is held.
     if (file.failure !== undefined) this.drop(file);
@@ -104,14 +110,14 @@ export class FileSync {
       begun = file.beginSync();
       await fs.syncFile(descriptor);
       await this.#folders.syncAbove(file.path);
+      // It may have lost its name meanwhile: then nothing of it is safe.
+      if (!this.#isInPlace(file)) {
+        file.undoSync(begun);
+        return file.failure !== undefined;
+      }
     } catch (error) {
       if (begun !== undefined) file.undoSync(begun);
       return this.#failed(file, error);
-    }
-    // It may have lost its name meanwhile: then nothing of it is safe.
-    if (!this.#isInPlace(file)) {
-      file.undoSync(begun);
-      return file.failure !== undefined;
     }
     file.endSync(begun);
     addFigure(sidecar, 'bytesUnsynced', -begun.bytes);
@@ -138,14 +144,14 @@ export class FileSync {
   }
 
   async #rewrite(file: RolloutFile): Promise<boolean> {
-    const { fs, leases, sidecar } = this.#parts;
-    if (file.failure !== undefined || this.#isTheHosts(file)) {
-      this.drop(file);
-      return true;
-    }
+    const { fs, sidecar } = this.#parts;
     const isTrusted = this.#poisoned.get(file)?.isTrusted === true;
     const unheldFrom = isTrusted ? undefined : file.held.unheldFrom;
     try {
+      if (file.failure !== undefined || this.#isTheHosts(file)) {
+        this.drop(file);
+        return true;
+      }
       this.#holdLease(file);
       this.#prepare(file);
       if (!isTrusted) mark(fs, file.path);
@@ -164,7 +170,7 @@ export class FileSync {
       this.giveUp(file, error);
       return true;
     } finally {
-      if (file.isReleased) leases.release(file.threadId);
+      if (file.isReleased) this.#releaseLease(file);
     }
     if (unheldFrom !== undefined) {
       this.giveUp(file);
@@ -197,6 +203,7 @@ export class FileSync {
     const keep = (): void => { this.#keep(file, isTrusted); };
     const descriptor = await rewrite(this.#parts, { path, source, sourceBytes, held: takesAll ? [] : held.read(), keep }, (create) => files.whileOpening(create));
     files.replace(file, descriptor);
+    file.madeAnew();
     this.#folders.changed(dirname(path));
     await this.#folders.syncAbove(path);
     unmark(fs, path);
@@ -228,6 +235,14 @@ export class FileSync {
     } catch (error) {
       if (!isLastwordError(error)) throw error;
       throw new LastwordError('LASTWORD_SYNC_FAILED', 'another owner has opened the thread', error.context, { cause: error });
+    }
+  }
+
+  #releaseLease({ threadId }: RolloutFile): void {
+    try {
+      this.#parts.leases.release(threadId);
+    } catch {
+      return; // it goes with the others, when the sidecar closes
     }
   }
 

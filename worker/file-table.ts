@@ -44,7 +44,12 @@ export class FileTable {
       return open;
     }
     const descriptor = this.whileOpening(() => this.#fs.openFile(file.path));
-    this.add(file, descriptor);
+    try {
+      this.add(file, descriptor);
+    } catch (error) {
+      this.#fs.close(descriptor);
+      throw error;
+    }
     return descriptor;
   }
 
@@ -86,6 +91,18 @@ export class FileTable {
     this.#descriptors.set(file, descriptor);
     addFigure(this.#sidecar, 'filesOpen', 1);
     addFigure(this.#sidecar, 'filesOpened', 1);
+  }
+
+  /** Under its own name: a descriptor that was opened under another cannot tell where the file is moved to. */
+  reopen(file: RolloutFile): void {
+    const before = this.#descriptors.get(file);
+    if (before === undefined) return;
+    try {
+      this.#descriptors.set(file, this.#fs.openFile(file.path));
+      this.#fs.close(before);
+    } catch {
+      return; // it is as good, but for that; and what close() may say, the sync of the other descriptor says too
+    }
   }
 
   /** Goes on with a descriptor of another file. */

@@ -36,8 +36,9 @@ export class FolderSyncs {
   /** Resolves when the names on the way to the file are synced. */
   async syncAbove(path: string): Promise<void> {
     if (this.#unsynced.size === 0 && this.#running.size === 0) return;
-    for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+    for (let folder = dirname(path); ; folder = dirname(folder)) {
       if (this.#unsynced.has(folder) || this.#running.has(folder)) await this.#sync(folder);
+      if (folder === dirname(folder)) return;
     }
   }
 

@@ -33,7 +33,7 @@ export function changeOf({ fs, files }: Pick<Parts, 'fs' | 'files'>, file: Rollo
   const named = fs.identifyPath(path);
   if (isSameFile(named, identity)) {
     const size = descriptor === undefined ? file.wholeBytes : fs.identify(descriptor).size;
-    return { change: size === file.wholeBytes ? 'none' : size < file.wholeBytes ? 'cut' : 'grown', path };
+    return { change: file.hasSize(size) ? 'none' : size < file.wholeBytes ? 'cut' : 'grown', path };
   }
   const moved = descriptor === undefined ? undefined : fs.pathOf(descriptor);
   if (moved !== undefined && isSameFile(fs.identifyPath(moved), identity)) return { change: 'moved', path: moved };
@@ -90,13 +90,21 @@ export class Interference {
     this.#parts.tell({ event: 'threadMoved', slot, incarnation, threadId, from, path });
   }
 
+  #tryToLook(file: RolloutFile): void {
+    try {
+      this.isInPlace(file);
+    } catch {
+      return; // the next batch, sync or close meets the same, and says so
+    }
+  }
+
   #look(): void {
     if (this.#round.length === 0) {
       this.#round = [...this.#open];
       this.#filesALook = Math.min(FILES_A_LOOK, Math.ceil(this.#round.length / LOOKS_A_SECOND));
     }
     for (const file of this.#round.splice(0, this.#filesALook)) {
-      if (file.isEndKnown && !file.isSyncing && !file.isReleased && file.takesRecords) this.isInPlace(file);
+      if (file.isEndKnown && !file.isSyncing && !file.isReleased && file.takesRecords) this.#tryToLook(file);
     }
     if (this.#open[Symbol.iterator]().next().done !== true) this.watch();
   }

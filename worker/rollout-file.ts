@@ -2,7 +2,7 @@ import type { Salvage } from '../src/control/protocol.js';
 import type { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
 import { HeldRecords, type HeldPool } from './held.js';
-import type { FileIdentity, FileState, FsOps } from './seams.js';
+import type { FileIdentity, FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
 /** How a rollout ends. */
@@ -56,6 +56,8 @@ export class RolloutFile {
   /** What no sync has covered, for when one fails. */
   #held: HeldRecords;
   #failure: LastwordError | undefined;
+  /** What we may have written behind the last whole record, at most. */
+  #looseBytes = 0;
 
   constructor(thread: { threadId: string; slot: number; incarnation: number; base: number; path: string }, end: FileEnd | undefined, held?: HeldRecords) {
     this.threadId = thread.threadId;
@@ -80,7 +82,9 @@ export class RolloutFile {
     this.#end = end;
     this.written = written;
     this.#held = new HeldRecords(pool, end.wholeBytes);
-    if (this.synced < written) this.#held.missFrom(Math.max(0, this.synced));
+    // A header is copied as it stands, as that of a resumed thread is.
+    const safe = Math.max(0, this.synced);
+    if (safe < written) this.#held.missFrom(safe);
   }
 
   get isNumbered(): boolean {
@@ -118,13 +122,22 @@ export class RolloutFile {
     this.#failure ??= error;
   }
 
-  /** Nobody else has written to the file, cut it or deleted it since we wrote. Whether it has its name is looked at elsewhere. */
-  isUntouched({ links, size }: FileState): boolean {
-    return links > 0 && size === this.wholeBytes;
+  /** Nobody else has written to the file or cut it since we did. */
+  hasSize(size: number): boolean {
+    return size >= this.wholeBytes && size <= this.wholeBytes + this.#looseBytes;
+  }
+
+  /** The same, and it has a name; which one is looked at elsewhere. Cuts off what a failed write left, if that failed before. */
+  isUntouched(fs: FsOps, descriptor: number): boolean {
+    const { links, size } = fs.identify(descriptor);
+    if (links === 0 || !this.hasSize(size)) return false;
+    if (size > this.wholeBytes) this.cutBack(fs, descriptor);
+    return true;
   }
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */
   append(fs: FsOps, descriptor: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.#looseBytes += length;
     try {
       writeAll(fs, descriptor, bytes, offset, length);
     } catch (error) {
@@ -137,6 +150,7 @@ export class RolloutFile {
   /** The file ends in a whole record again, `bytes` further on. */
   commit(bytes: number, nowUs: number): void {
     this.#knownEnd.wholeBytes += bytes;
+    this.#looseBytes -= bytes;
     this.markDirty(bytes, nowUs);
   }
 
@@ -148,8 +162,15 @@ export class RolloutFile {
 
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
-    fs.truncate(descriptor, this.wholeBytes);
+    // Also where the cut fails: what is held is whole records.
     this.held.cutTo(this.wholeBytes);
+    fs.truncate(descriptor, this.wholeBytes);
+    this.#looseBytes = 0;
+  }
+
+  /** It is another file now, that ends in its last whole record. */
+  madeAnew(): void {
+    this.#looseBytes = 0;
   }
 
   beginSync(): SyncBegun {

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import type { Opening } from '../src/control/protocol.js';
 import { fromWireError, isLastwordError, LastwordError } from '../src/errors.js';
-import { acceptedIn, sealWordOf, syncedOf, writtenOf } from '../src/ring/slots.js';
+import { acceptedIn, sealWordOf, stateOf, syncedOf, writtenOf } from '../src/ring/slots.js';
 import type { Engine } from './engine.js';
 import type { HeldPool } from './held.js';
 import { findEnd } from './recovery/find-end.js';
@@ -23,11 +23,16 @@ export function takeOver(engine: Engine, directory: string, openings: readonly O
     if (opening.failure === undefined && written === accepted && isAnothers(engine, opening)) continue;
     const file = adopt(engine, opening);
     if (opening.failure !== undefined) continue;
+    if (stateOf(sidecar, opening.slot) === 'failed') {
+      writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'it failed', new Error('the writer died before it could say why'));
+      continue;
+    }
     // Its name may be new, and not synced.
     syncs.folderChanged(dirname(opening.path));
     writer.findEnd(file);
     left += accepted - file.written;
   }
+  writer.forgetOthers();
   syncs.interference.watch();
   return left;
 }

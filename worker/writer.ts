@@ -89,6 +89,11 @@ export class Writer {
     return this.#try(file, () => this.#takeOver(file, this.#parts.files.descriptorOf(file)));
   }
 
+  /** After a takeover: what the parking areas hold of openings that were let go of is nobody's, and its room is given back. */
+  forgetOthers(): void {
+    for (const { parking } of this.#rings) parking.remove(parking.frames.filter((frame) => this.rolloutOf(frame) === undefined));
+  }
+
   /** The opening a command names; undefined when it was let go of. */
   rolloutOf(thread: SlotRef): RolloutFile | undefined {
     const file = this.#rollouts[thread.slot];
@@ -188,7 +193,7 @@ export class Writer {
     if (!files.isOpen(file) && !isInPlace(file)) return false;
     const descriptor = files.descriptorOf(file);
     if (!file.isEndKnown && !this.#takeOver(file, descriptor)) return false;
-    if (!file.isUntouched(fs.identify(descriptor)) && !isInPlace(file)) return false;
+    if (!file.isUntouched(fs, descriptor) && !isInPlace(file)) return false;
     const output = new GroupOutput(this.#parts, ring, file, descriptor);
     try {
       for (const { address, count } of file.parked) {

@@ -1,3 +1,4 @@
+import { kindOfThrown } from '../thrown.js';
 import { LATE, type RolloutItem } from '../types.js';
 
 export type Listener = (item: RolloutItem, ordinal: number) => void;
@@ -21,12 +22,13 @@ export class Deliveries {
   readonly #queue: Pending[] = [];
   /** Waits until the first of the queue is reached, or for some time. */
   readonly #wait: (isReached: () => boolean) => Promise<void>;
-  readonly #onThrow: (error: unknown, ordinal: number) => void;
+  /** Hears the kind of what was thrown. */
+  readonly #onThrow: (thrown: string, ordinal: number) => void;
   /** Listeners that have thrown: each is told of once. */
   readonly #thrown = new WeakSet<Listener>();
   #isWaiting = false;
 
-  constructor(wait: (isReached: () => boolean) => Promise<void>, onThrow: (error: unknown, ordinal: number) => void) {
+  constructor(wait: (isReached: () => boolean) => Promise<void>, onThrow: (thrown: string, ordinal: number) => void) {
     this.#wait = wait;
     this.#onThrow = onThrow;
   }
@@ -88,7 +90,7 @@ export class Deliveries {
       try {
         listener(item, ordinal);
       } catch (error) {
-        if (!this.#thrown.has(listener)) this.#onThrow(error, ordinal);
+        if (!this.#thrown.has(listener)) this.#onThrow(kindOfThrown(error), ordinal);
         this.#thrown.add(listener);
       }
     }

@@ -6,12 +6,13 @@
  * the position is that one, nobody has packed since, and nobody is packing now. Otherwise that is found out first.
  */
 import { Packr, REUSE_BUFFER_MODE } from 'msgpackr/pack';
-import { kindOfThrown, LastwordError } from '../errors.js';
+import { LastwordError } from '../errors.js';
 import { isCyclic } from './cycles.js';
 import { Definitions } from './definitions.js';
 import { normalise } from './normalise.js';
 import { createBoundedCopy, createPackr } from './packr.js';
 import { KEY_OF_MSGPACKR, NOT_WHOLE, TOO_LARGE, isRefusal, isStackOverflow } from './refusals.js';
+import { kindOfThrown } from '../thrown.js';
 
 /** A position that no pack leaves behind: buffers beyond 1 GiB are not kept. */
 const IDLE_POSITION = 0x7fff_ff01;

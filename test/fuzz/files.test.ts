@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { mutantPackage, type Patch } from '../support/mutants.js';
+import { counted } from '../support/trials.js';
 import { SEED } from '../support/random.js';
 import { rejection, temporaryFolder } from '../support/sidecars.js';
 
@@ -22,7 +23,8 @@ async function run(seed: number, cases: number, packageUrl = 'lastword'): Promis
   return JSON.parse(stdout) as Met;
 }
 
-test(`${CASES} files with damage of every kind: every whole record is read in both directions, verified and continued, and nothing else is changed`, async () => {
+test(`P8 P18: ${CASES} files with damage of every kind: every whole record is read in both directions, verified and continued, and nothing else is changed`, async ({ task }) => {
+  counted(task, CASES);
   const each = CASES / PROCESSES;
   const runs = await Promise.all(Array.from({ length: PROCESSES }, (_, index) => run(SEED + index * each, each)));
   for (const { met, outcomes, maxRssBytes } of runs) {
@@ -48,7 +50,7 @@ test.each<[string, Patch, string]>([
   ['a recovery that leaves a torn end', {
     file: 'worker/recovery/resume-rollout.js', find: 'if (tornBytes > 0)', replace: 'if (tornBytes < 0)',
   }, 'LASTWORD_WRITE_FAILED'],
-])('the control: the same run finds %s', async (_what, patch, where) => {
+])('P8 P18, the control: the same run finds %s', async (_what, patch, where) => {
   const { lastwordUrl } = mutantPackage(patch);
   expect(await rejection(run(SEED, 400, lastwordUrl))).toMatchObject({ stderr: expect.stringMatching(new RegExp(`case \\d+ of seed[^]*${where}`)) });
 });

@@ -23,7 +23,7 @@ describe('P21: a sidecar', () => {
   });
 
   test('the control: a package whose writer is held keeps it alive', async () => {
-    const { lastwordUrl } = mutantPackage({ file: 'src/control/writer-handle.js', find: 'port.unref();\n        worker.unref();', replace: '' });
+    const { lastwordUrl } = mutantPackage({ file: 'src/control/writer-handle.js', find: 'port1.unref();\n        this.#worker.unref();', replace: '' });
     const ended = await runHost({ end: 'end of the loop', burst: 'idle', isRigged: false, lastwordUrl, childMs: 3_000 });
     expect(ended).toMatchObject({ signal: 'SIGKILL', isOverdue: true });
   });

@@ -314,7 +314,8 @@ describe('a sync that the kernel fails', () => {
       const sidecar = await openSidecar({ directory: ${JSON.stringify(directory)}, logger: false, syncIntervalMs: 0 });
       const told = [];
       for (const event of ['degraded', 'recovered']) sidecar.on(event, (what) => { told.push(what.error?.code ?? event); });
-      const thread = await sidecar.createThread();
+      let thread;
+      while (thread === undefined) thread = await sidecar.createThread().catch(() => undefined);
       for (let index = 0; index < 100; index += 1) thread.append({ type: 'event_msg', payload: { index, text: 'item ' + index } });
       const { nextOrdinal } = await thread.flush({ durability: 'synced', timeoutMs: 60_000 });
       thread.append({ type: 'event_msg', payload: { index: 100, text: 'item 100' } });

@@ -75,7 +75,7 @@ describe('a failed write', () => {
   });
 });
 
-describe('a file that somebody else has written to', () => {
+describe('P13: a file that somebody else has written to', () => {
   test('is noticed before the next batch, and nothing is written into it', async () => {
     const sidecar = await openTestSidecar();
     const thread = await sidecar.createThread();

@@ -268,7 +268,7 @@ describe('the control: the same finds a secret', () => {
   test.each([
     ['in a refusal that quotes the item', [hostsOwn], 'append', { file: 'src/item-check.js', find: "throw itemInvalid(threadId, 'is not an object');", replace: "throw itemInvalid(threadId, 'is not an object: ' + JSON.stringify(item));" }],
     ['in a refusal with what the host threw', [hostsOwn], 'append', { file: 'src/item-check.js', find: "throw itemInvalid(threadId, 'was refused: redact threw', kindOfThrown(error));", replace: "throw Object.assign(itemInvalid(threadId, 'x'), { cause: error });" }],
-    ['in a log line of what a subscriber threw', [hostsOwn], 'log error', { file: 'src/thread.js', find: 'ordinal, error: kindOfThrown(error)', replace: 'ordinal, error' }],
+    ['in a log line of what a subscriber threw', [hostsOwn], 'log error', { file: 'src/lifecycle/deliveries.js', find: 'this.#onThrow(kindOfThrown(error), ordinal)', replace: 'this.#onThrow(error, ordinal)' }],
     ['in a printed sidecar', [hostsOwn], 'handle sidecar', { file: 'src/sidecar.js', find: "printAs(OpenSidecar, 'Sidecar'", replace: "printAs(class {}, 'Sidecar'" }],
     ['in the reason why a file is damaged', [damagedFiles], 'damaged', { file: 'src/reader/lists/glean.js', find: "return 'it does not begin with a header';", replace: 'return `it begins with ${first.content}`;' }],
   ] as [string, ((ear: Ear, open: typeof openSidecar) => Promise<void>)[], string, Patch][])('%s', async (_what, scenes, where, patch) => {

@@ -114,7 +114,7 @@ test('P11: option fullTimeoutMs: a full ring whose writer stands still refuses w
   const gate = join(temporaryFolder(), 'gate');
   // A writer that makes no pass while the gate is there.
   const writerUrl = mutantWriter({
-    file: 'worker/main.js', find: 'const frames = writer.pass();',
+    file: 'worker/writer-loop.js', find: 'const frames = writer.pass();',
     replace: `const { existsSync } = await import('node:fs');
       while (existsSync(${JSON.stringify(gate)})) await turn();
       const frames = writer.pass();`,

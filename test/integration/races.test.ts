@@ -127,7 +127,7 @@ async function firstWrong(run: () => Promise<string[]>): Promise<string[]> {
   return [];
 }
 
-describe(`one of two processes gets a thread, in each of ${RACES} races,`, () => {
+describe(`P12: one of two processes gets a thread, in each of ${RACES} races,`, () => {
   test.each(Object.entries(KINDS))('when %s', async (_kind, run) => {
     const track = await course();
     expect(await firstWrong(() => run(track))).toEqual([]);
@@ -144,11 +144,11 @@ const LEASES = 'worker/lease/leases.js';
 /** A lease that is taken though it is there. */
 const TAKES_ANY: Patch = { file: LEASES, find: "if (code === 'EEXIST')\n                    return false;", replace: "if (code === 'EEXIST') return true;" };
 
-describe('the control: races are lost by a package', () => {
+describe('P12, the control: races are lost by a package', () => {
   test.each<[string, string, Patch[]]>([
     ['that takes what is there', 'both resume it', [TAKES_ANY]],
     ['that takes what is there, and writes over it', 'both create it', [
-      TAKES_ANY, { file: 'worker/create-rollout.js', find: 'fs.link(temporary, command.path);\n        fs.unlink(temporary);', replace: 'fs.rename(temporary, command.path);' },
+      TAKES_ANY, { file: 'worker/create-rollout.js', find: 'fs.link(temporary, path);\n        fs.unlink(temporary);', replace: 'fs.rename(temporary, path);' },
       { file: 'src/lifecycle/registry.js', find: 'if (stored !== undefined)\n            throw threadExists', replace: 'if (false) throw threadExists' },
     ]],
     ['that looks at a dead lease once, and takes its time', 'both resume it when its owner was killed', [

@@ -65,7 +65,7 @@ describe('a sub-agent is closed, and its thread is not found', () => {
     expect(await closeTrace(['root', 'child', 'leaf'])).toEqual(TREE);
   });
 
-  const RELEASE = "await this.#release(durability === 'synced', plan.deadline);";
+  const RELEASE = 'await this.#release(plan);';
   test.each<[string, Patch[], string]>([
     ['that is removed from the registry first', [
       { file: CLOSE, find: 'thread.abort();', replace: 'this.#host.registry.remove(thread); thread.abort();' },

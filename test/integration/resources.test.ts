@@ -19,7 +19,7 @@ describe('10,000 threads in a process that may have 64 descriptors', () => {
     return stdout === '' ? stderr : JSON.parse(stdout) as Record<string, unknown>;
   }
 
-  test('P16: are all open, written, read and closed, and nobody is degraded', () => {
+  test('are all open, written, read and closed, and nobody is degraded', () => {
     const threads = 10_000;
     expect(open(threads, SHIPPED)).toEqual({ degraded: 0, wrong: 0, listed: 100, isWithin: true, evicted: true, threads, items: 2 * threads, locks: 0 });
   });

@@ -24,7 +24,7 @@ function tellingWriter(path: string): Patch[] {
     patch(node, `${node}\nimport { appendFileSync } from 'node:fs';\nimport { sealWordOf } from '../src/ring/slots.js';\nconst tell = (id, step) => { appendFileSync(${JSON.stringify(path)}, id + ' ' + step + '\\n'); };`),
     patch(open, `${open} tell(file.threadId, (sealWordOf(this.#parts.sidecar, command.slot) < 0 ? 'sealed' : 'not sealed') + ', drain begins');`),
     patch(reply, `tell(file.threadId, 'acknowledged, ' + file.written + ' written'); ${reply}`),
-    behind('await syncs.syncNow(file);', 'synced'),
+    behind('await syncs.syncNow(file, command.abandon);', 'synced'),
     behind('files.close(file);', 'file closed'),
     behind('leases.release(file.threadId);', 'lease released'),
   ];

@@ -13,6 +13,8 @@ const ENDLESS = 'a loop that never ends';
 
 export interface Threads {
   readonly threads: Readonly<Record<string, Simulation<void>>>;
+  /** By name: a thread that may die before anything it does that others could see, or asleep, once; these steps come after it. */
+  readonly successors?: Readonly<Record<string, () => Simulation<void>>>;
   /** Throws where the outcome of a run is wrong. */
   readonly atEnd: () => void;
 }
@@ -45,10 +47,16 @@ interface Choice {
 
 interface Thread {
   readonly name: string;
-  readonly steps: Simulation<void>;
+  steps: Simulation<void>;
+  successor: (() => Simulation<void>) | undefined;
   next: Operation | undefined;
   isAsleep: boolean;
 }
+
+/** Kinds of operations of which nothing remains. */
+const TRACELESS: readonly Operation['kind'][] = ['load', 'wait', 'waitAsync', 'settle'];
+/** Number of no thread. */
+const NOBODY = -1;
 
 /** Runs steps that belong to no thread, before the threads begin. */
 export function runAlone<Result>(steps: Simulation<Result>): Result {
@@ -121,8 +129,9 @@ class Search {
   /** One run by the choices made so far, then by the first option each. Returns what is wrong. */
   #tryOne(): string | undefined {
     memory.reset(this.#options.count);
-    const { threads: steps, atEnd } = this.#options.start();
-    const threads = Object.entries(steps).map(([name, thread]): Thread => ({ name, steps: thread, next: undefined, isAsleep: false }));
+    const { threads: steps, successors, atEnd } = this.#options.start();
+    const threads = Object.entries(steps).map(([name, thread]): Thread =>
+      ({ name, steps: thread, successor: successors?.[name], next: undefined, isAsleep: false }));
     if (threads.length !== this.#options.count) throw new Error(`${threads.length} threads, not ${this.#options.count}`);
     try {
       threads.forEach((thread, i) => {
@@ -144,7 +153,9 @@ class Search {
     const stepsMax = this.#options.stepsMax ?? 5_000;
     for (let made = 0, steps = 0; ; steps += 1) {
       const running = threads[current];
-      if (running?.next !== undefined && !running.isAsleep && memory.isPrivate(running.next) && canRun(running, current)) {
+      const isAlone = running?.next !== undefined && !running.isAsleep && memory.isPrivate(running.next) && canRun(running, current);
+      const mortal = threads.flatMap((thread, i) => (canDie(thread, i, current) ? [deathOf(i)] : []));
+      if (isAlone && !mortal.includes(deathOf(current))) {
         if (steps >= stepsMax) return ENDLESS;
         this.#step(running, current);
         continue;
@@ -158,9 +169,10 @@ class Search {
       }
       if (steps >= stepsMax) return ENDLESS;
       const canGoOn = ready.includes(current);
-      const options = canGoOn ? [current, ...(preemptions > 0 ? ready.filter((i) => i !== current) : [])] : ready;
+      const others = canGoOn && (isAlone || preemptions === 0) ? [] : ready.filter((i) => i !== current);
+      const options = [...(canGoOn ? [current] : []), ...others, ...(isAlone ? [deathOf(current)] : mortal)];
       // Choices that are made again were looked at the first time.
-      if (made >= replayed && this.#trace === undefined && this.#wasMet(current, preemptions)) return undefined;
+      if (!isAlone && made >= replayed && this.#trace === undefined && this.#wasMet(current, preemptions)) return undefined;
       let picked = options[0] ?? 0;
       if (options.length > 1) {
         const choice = this.#choices[made] ?? { options, taken: 0 };
@@ -168,10 +180,26 @@ class Search {
         picked = choice.options[choice.taken] ?? picked;
         made += 1;
       }
+      if (picked < NOBODY) {
+        this.#die(threads[deathOf(picked)], deathOf(picked));
+        if (deathOf(picked) === current) current = NOBODY;
+        continue;
+      }
       if (canGoOn && picked !== current) preemptions -= 1;
       current = picked;
       this.#step(threads[current], current);
     }
+  }
+
+  #die(thread: Thread | undefined, index: number): void {
+    if (thread?.successor === undefined) throw new Error('a thread that cannot die was picked');
+    this.#trace?.push(`${thread.name}: dies`);
+    memory.kill(index);
+    memory.thread = index;
+    thread.steps = thread.successor();
+    thread.successor = undefined;
+    thread.isAsleep = false;
+    this.#resume(thread, undefined);
   }
 
   #wasMet(current: number, preemptions: number): boolean {
@@ -208,6 +236,17 @@ class Search {
 function canRun({ next, isAsleep }: Thread, index: number): boolean {
   if (next === undefined) return false;
   return isAsleep ? !memory.isAsleep(index) : memory.canRun(next);
+}
+
+function canDie({ successor, next, isAsleep }: Thread, index: number, current: number): boolean {
+  if (successor === undefined || next === undefined) return false;
+  if (isAsleep) return memory.isAsleep(index);
+  return next.kind === 'settle' ? !memory.canRun(next) : index === current && !TRACELESS.includes(next.kind);
+}
+
+/** How the death of thread i is written among choices, and back. */
+function deathOf(i: number): number {
+  return -2 - i;
 }
 
 function describe({ kind, array, index, value, expected }: Operation): string {

@@ -6,7 +6,7 @@
  */
 
 type Shared = Int32Array | Uint32Array | Uint8Array | Float64Array;
-type Kind = 'load' | 'store' | 'add' | 'sub' | 'and' | 'or' | 'exchange' | 'compareExchange' | 'notify' | 'wait' | 'waitAsync' | 'settle';
+type Kind = 'load' | 'store' | 'add' | 'sub' | 'and' | 'or' | 'exchange' | 'compareExchange' | 'notify' | 'wait' | 'waitAsync' | 'settle' | 'copy';
 
 /** What a simulated thread is about to do. */
 export interface Operation {
@@ -116,7 +116,7 @@ export class SimulatedMemory {
 
   /** Whether it makes no difference to other threads when this is done, by what is known so far. */
   isPrivate({ kind, array, index }: Operation): boolean {
-    if (kind === 'settle') return true;
+    if (kind === 'settle' || kind === 'copy') return true;
     const user = this.#users.get(this.#locate(array, index));
     return user === undefined || !user.isShared || !user.isStored;
   }
@@ -163,7 +163,7 @@ export class SimulatedMemory {
   #executeOn(thread: number, { kind, array, index, value, expected }: Operation): unknown {
     if (!(index >= 0 && index < array.length)) throw new RangeError(`Atomics.${kind} outside the memory: index ${index}`);
     const location = this.#locate(array, index);
-    if (thread !== SETUP) this.#use(thread, location, kind !== 'load' && kind !== 'wait' && kind !== 'waitAsync');
+    if (thread !== SETUP && kind !== 'copy') this.#use(thread, location, kind !== 'load' && kind !== 'wait' && kind !== 'waitAsync');
     const old = array[index] ?? 0;
     switch (kind) {
       case 'load':
@@ -186,6 +186,8 @@ export class SimulatedMemory {
       case 'wait': case 'waitAsync':
         this.#order(thread, location, true, false);
         return this.#wait(thread, location, kind, old === value);
+      case 'copy':
+        return undefined;
       case 'settle':
         throw new Error('not an operation on a word');
     }
@@ -213,6 +215,13 @@ export class SimulatedMemory {
       if (clock !== undefined) clock[thread] = (clock[thread] ?? 0) + 1;
     }
     return woken;
+  }
+
+  /** The thread's steps end, and others go on in its place. What it waited for, nobody waits for. */
+  kill(thread: number): void {
+    this.#waiters = this.#waiters.filter((waiter) => waiter.thread !== thread);
+    this.#blocked[thread] = undefined;
+    this.#note(thread, 'killed');
   }
 
   /** Whether a thread whose wait put it to sleep still sleeps. */
@@ -405,4 +414,14 @@ export function plainSet(array: object, index: number, value: unknown): unknown 
   if (isShared(array)) memory.plainSet(array, index, value as number);
   else (array as Record<number, unknown>)[index] = value;
   return value;
+}
+
+/** `array.copyWithin(to, from, end)` in simulated source, in whole words. A thread may die in the middle. */
+export function* copyWithin(array: Uint8Array, to: number, from: number, end: number): Simulation<void> {
+  const words = new Int32Array(array.buffer, array.byteOffset);
+  const count = (end - from) / 4;
+  for (let word = 0; word < count; word += 1) {
+    if (word === count / 2) yield operation('copy', words, to / 4 + word);
+    memory.plainSet(words, to / 4 + word, memory.plainGet(words, from / 4 + word) ?? 0);
+  }
 }

@@ -72,9 +72,9 @@ function namesOf(node: ts.ImportDeclaration | ts.ExportDeclaration): string[] {
   return node.importClause?.name === undefined ? names : ['*', ...names];
 }
 
-/** Full titles of all tests, from the outermost `describe` on, joined by ' > '; of a template the part before its first value. */
-export function testTitles(): string[] {
-  return filesBelow('test', '.test.ts').flatMap((path) => titlesIn(parse(path), []));
+/** Full titles of all tests, or those of one file, from the outermost `describe` on, joined by ' > '; of a template the part before its first value. */
+export function testTitles(file?: string): string[] {
+  return (file === undefined ? filesBelow('test', '.test.ts') : [file]).flatMap((path) => titlesIn(parse(path), []));
 }
 
 function titlesIn(node: ts.Node, outer: readonly string[]): string[] {

@@ -1,12 +1,13 @@
 /**
  * Loads plain TypeScript source so that the explorer can run it step by step: every function that reaches an `Atomics`
  * operation becomes a generator, each such operation a `yield` of what it would do, and each plain access of an element
- * goes through the simulated memory. What this cannot turn is refused, never passed by.
+ * goes through the simulated memory. So do methods that a class calls on itself; a constructor becomes the method
+ * `$construct`, see construct(). What this cannot turn is refused, never passed by.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import ts from 'typescript';
-import { ATOMICS, plainGet, plainSet, type Simulation } from './simulated-memory.js';
+import { ATOMICS, copyWithin, plainGet, plainSet, type Simulation } from './simulated-memory.js';
 
 /** A bug put into the source on purpose: `find` occurs exactly once in the file. */
 export interface Patch {
@@ -22,10 +23,22 @@ export type Simulated<Module> = {
     : Module[Name];
 };
 
+/** An object of a simulated class whose every method is called with `yield*`. */
+export type SimulatedObject<Type> = {
+  readonly [Name in keyof Type]: Type[Name] extends (...args: infer Args) => infer Result ? (...args: Args) => Simulation<Result> : Type[Name];
+};
+
+/** `new Class(...args)` for a simulated class whose constructor and public methods all reach an operation. */
+export function* construct<Type, Args extends readonly unknown[]>(simulated: new (...args: Args) => Type, ...args: Args): Simulation<SimulatedObject<Type>> {
+  const made = new (simulated as unknown as new () => SimulatedObject<Type> & { $construct(...args: Args): Simulation<void> })();
+  yield* made.$construct(...args);
+  return made;
+}
+
 interface SourceModule {
   readonly path: string;
   readonly source: ts.SourceFile;
-  /** Top-level functions that reach an operation on shared words. */
+  /** Top-level functions, and methods as Class.method, that reach an operation on shared words. */
   readonly stepping: Set<string>;
   /** Local name to the module and name it is imported from. */
   readonly imports: Map<string, { from: SourceModule; name: string }>;
@@ -34,7 +47,7 @@ interface SourceModule {
 type Exports = Record<string, unknown>;
 type StepFunction = (...args: unknown[]) => Simulation<unknown>;
 
-const BULK_METHODS = new Set(['set', 'fill', 'copyWithin', 'subarray']);
+const BULK_METHODS = new Set(['set', 'fill', 'subarray']);
 
 export class SimulatedSource {
   readonly #patches: readonly Patch[];
@@ -56,7 +69,7 @@ export class SimulatedSource {
     const module = this.#modules.get(resolve(file));
     if (module === undefined) throw new Error(`not among the files: ${file}`);
     const wrapped = Object.entries(this.#run(module)).map(([name, value]): [string, unknown] => {
-      if (typeof value !== 'function' || module.stepping.has(name)) return [name, value];
+      if (typeof value !== 'function' || module.stepping.has(name) || module.stepping.has(`${name}.$construct`)) return [name, value];
       const plain = value as (...args: unknown[]) => unknown;
       const step: StepFunction = function* (...args) {
         return plain(...args);
@@ -113,12 +126,16 @@ export class SimulatedSource {
   }
 
   #reaches(module: SourceModule, node: ts.Node): boolean {
-    if (isOperation(node) || this.#isSteppingCall(module, node)) return true;
+    if (isOperation(node) || isCopy(node) || this.#isSteppingCall(module, node)) return true;
     return ts.forEachChild(node, (child) => this.#reaches(module, child)) ?? false;
   }
 
   #isSteppingCall(module: SourceModule, node: ts.Node): node is ts.CallExpression {
-    return ts.isCallExpression(node) && ts.isIdentifier(node.expression) && this.#isStepping(module, node.expression.text);
+    if (!ts.isCallExpression(node)) return false;
+    const { expression } = node;
+    if (ts.isIdentifier(expression)) return this.#isStepping(module, expression.text);
+    return ts.isPropertyAccessExpression(expression) && expression.expression.kind === ts.SyntaxKind.ThisKeyword &&
+      module.stepping.has(`${classOf(node)}.${expression.name.text}`);
   }
 
   #isStepping(module: SourceModule, name: string): boolean {
@@ -144,8 +161,8 @@ export class SimulatedSource {
     };
     // The source is the project's own, turned above.
     // eslint-disable-next-line @typescript-eslint/no-implied-eval
-    const body = new Function('exports', 'require', '$atomics', '$get', '$set', outputText) as (...args: unknown[]) => void;
-    body(exports, require, ATOMICS, plainGet, plainSet);
+    const body = new Function('exports', 'require', '$atomics', '$copy', '$get', '$set', outputText) as (...args: unknown[]) => void;
+    body(exports, require, ATOMICS, copyWithin, plainGet, plainSet);
     return exports;
   }
 
@@ -168,7 +185,18 @@ export class SimulatedSource {
           body, body.modifiers, star, body.name, body.typeParameters, body.parameters, body.type, body.body,
         );
       }
+      if ((ts.isMethodDeclaration(node) || ts.isConstructorDeclaration(node)) && module.stepping.has(`${classOf(node)}.${nameOf(node)}`)) {
+        const { modifiers, parameters, body } = ts.visitEachChild(node, (child) => visit(child, true), context);
+        const star = factory.createToken(ts.SyntaxKind.AsteriskToken);
+        return factory.createMethodDeclaration(modifiers, star, ts.isMethodDeclaration(node) ? node.name : '$construct', undefined, undefined, parameters, undefined, body);
+      }
       if (ts.isFunctionLike(node)) return ts.visitEachChild(node, (child) => visit(child, false), context);
+      if (isCopy(node)) {
+        if (!inStepping) refuse(node, 'a copy outside a stepping function');
+        const { expression, arguments: args } = ts.visitEachChild(node, next, context);
+        const star = factory.createToken(ts.SyntaxKind.AsteriskToken);
+        return factory.createYieldExpression(star, call('$copy', [(expression as ts.PropertyAccessExpression).expression, ...args]));
+      }
       if (isOperation(node)) {
         if (!inStepping) refuse(node, 'an operation outside a top-level function');
         const { expression, arguments: args } = ts.visitEachChild(node, next, context);
@@ -207,8 +235,28 @@ export class SimulatedSource {
 }
 
 function functionsOf(source: ts.SourceFile): { name: string; node: ts.Node }[] {
-  return source.statements.flatMap((node) =>
-    ts.isFunctionDeclaration(node) && node.name !== undefined ? [{ name: node.name.text, node }] : []);
+  return source.statements.flatMap((node): { name: string; node: ts.Node }[] => {
+    if (ts.isFunctionDeclaration(node) && node.name !== undefined) return [{ name: node.name.text, node }];
+    if (!ts.isClassDeclaration(node)) return [];
+    const methods = node.members.filter((member) => ts.isMethodDeclaration(member) || ts.isConstructorDeclaration(member));
+    return methods.map((method) => ({ name: `${classOf(method)}.${nameOf(method)}`, node: method }));
+  });
+}
+
+function nameOf(method: ts.MethodDeclaration | ts.ConstructorDeclaration): string {
+  return ts.isMethodDeclaration(method) ? method.name.getText() : '$construct';
+}
+
+/** Name of the class around the node. */
+function classOf(node: ts.Node): string {
+  for (let around = node.parent; !ts.isSourceFile(around); around = around.parent) {
+    if (ts.isClassDeclaration(around)) return around.name?.text ?? '';
+  }
+  return '';
+}
+
+function isCopy(node: ts.Node): node is ts.CallExpression {
+  return ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression) && node.expression.name.text === 'copyWithin';
 }
 
 function isOperation(node: ts.Node): node is ts.CallExpression {

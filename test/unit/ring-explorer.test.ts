@@ -1,4 +1,4 @@
-/** The schedules of the shipped ring, its doorbell and its seal, up to three preemptions. */
+/** The schedules of the shipped ring, its doorbell and its seal, up to two or three preemptions. */
 import { describe, expect, test } from 'vitest';
 import { exploreRing, type RingScenario } from '../support/ring-model.js';
 import type { Patch } from '../support/transform.js';
@@ -15,7 +15,7 @@ const SCENARIOS = {
     ringBytes: 128, overflowBytes: 0, origin: BEFORE_WRAP, items: [[0, 0, 0, 0, 0, 0, 0]], prefilled: 5,
   },
   'a producer that was refused learns of room, though it does not wake the writer': {
-    ringBytes: 128, overflowBytes: 0, origin: 0, items: [[0, 0, 32, 0, 0, 0]], prefilled: 3, wakesWhenFull: false,
+    ringBytes: 128, overflowBytes: 0, origin: 0, items: [[0, 0, 32, 0, 0, 0]], prefilled: 3, wakesWhenFull: false, preemptionsMax: 2,
   },
   'a group is accepted and published as one': {
     ringBytes: 512, overflowBytes: 96, origin: 256, items: [[8, 4, 40, 8]], group: 2, closers: 1,

@@ -90,10 +90,11 @@ export class Leases {
 
   /** A dead writer of this sidecar may have taken it. */
   release(threadId: string): void {
-    this.#held.delete(threadId);
     const lock = this.#lockOf(threadId);
     // One that somebody took away is not ours to remove.
     if (this.#isOurs(lock)) removeFile(this.#parts.fs, lock);
+    // Only now: where the disk refuses, the end of the sidecar tries again.
+    this.#held.delete(threadId);
   }
 
   /** Removes what a dead writer of this sidecar held, but for these threads, and for references: whoever waits for those asks again. */

@@ -53,6 +53,8 @@ export class OwnerFile {
     const descriptor = fs.createFile(path);
     try {
       writeAll(fs, descriptor, this.#text);
+      // Once for a sidecar: after a loss of power its leases would name nobody, and be kept for as long as a heartbeat may take.
+      fs.syncFileNow(descriptor);
     } catch (error) {
       fs.close(descriptor);
       removeFile(fs, path);

@@ -1,0 +1,83 @@
+/**
+ * The shipped writer, or a mutant of it, whose system calls about one directory are counted, and fail from a number on,
+ * or once. What it shares with the test comes as environment data.
+ */
+import fs from 'node:fs';
+import { getEnvironmentData } from 'node:worker_threads';
+
+/** Words: how often a call was made; the number of the first that fails, 0 for none; whether those after it fail too; the error. */
+const CALLS = 0;
+const FAILS_AT = 1;
+const IS_PERSISTENT = 2;
+const ERROR = 3;
+/** How often a call failed; and how often a file was synced again whose sync had failed. */
+const FAILED = 4;
+const RESYNCED = 5;
+/** What each call was: from here on, by its number. */
+const KINDS = 16;
+
+const { words, directory, errors, kinds, writerUrl } = getEnvironmentData('lastword-test-faults');
+/** Descriptors of files below the directory. */
+const descriptors = new Set();
+/** Those of them whose sync has failed. */
+const poisoned = new Set();
+
+function errorNow(syscall, path) {
+  const number = Atomics.add(words, CALLS, 1) + 1;
+  Atomics.store(words, KINDS + number, kinds.indexOf(syscall));
+  const first = Atomics.load(words, FAILS_AT);
+  const fails = first > 0 && (Atomics.load(words, IS_PERSISTENT) === 1 ? number >= first : number === first);
+  if (!fails) return undefined;
+  Atomics.add(words, FAILED, 1);
+  const { code, errno } = errors[Atomics.load(words, ERROR)];
+  return Object.assign(new Error(`${code}: injected, ${syscall}`), { code, errno, syscall, ...path === undefined ? {} : { path } });
+}
+
+const isBelow = (target) => (typeof target === 'string' ? target.startsWith(directory) : descriptors.has(target));
+
+function opened(descriptor) {
+  descriptors.add(descriptor);
+  poisoned.delete(descriptor);
+  return descriptor;
+}
+
+function closed(descriptor) {
+  descriptors.delete(descriptor);
+}
+
+/** What is about to happen to a descriptor, and what became of it. */
+function syncing(target, error) {
+  if (poisoned.has(target)) Atomics.add(words, RESYNCED, 1);
+  if (error !== undefined) poisoned.add(target);
+}
+
+for (const name of ['openSync', 'writeSync', 'ftruncateSync', 'fstatSync', 'closeSync', 'linkSync', 'renameSync', 'unlinkSync', 'readSync', 'lstatSync', 'readdirSync', 'mkdirSync', 'statSync', 'accessSync', 'fdatasyncSync']) {
+  const real = fs[name];
+  fs[name] = (target, ...rest) => {
+    if (!isBelow(target)) return real(target, ...rest);
+    const error = errorNow(name.replace('Sync', ''), typeof target === 'string' ? target : undefined);
+    if (name === 'fdatasyncSync') syncing(target, error);
+    if (name === 'closeSync') closed(target);
+    // A write that fails has taken a part; a close that fails has closed nevertheless.
+    if (error !== undefined && name === 'writeSync') real(target, rest[0], rest[1], Math.floor(rest[2] / 2));
+    if (error !== undefined && name !== 'closeSync') throw error;
+    const result = real(target, ...rest);
+    if (error !== undefined) throw error;
+    return name === 'openSync' ? opened(result) : result;
+  };
+}
+
+for (const name of ['open', 'close', 'fsync', 'fdatasync']) {
+  const real = fs[name];
+  fs[name] = (target, ...rest) => {
+    if (!isBelow(target)) return real(target, ...rest);
+    const done = rest.pop();
+    const error = errorNow(name, typeof target === 'string' ? target : undefined);
+    if (name === 'fdatasync') syncing(target, error);
+    if (name === 'close') closed(target);
+    if (error === undefined) return real(target, ...rest, (failure, result) => { done(failure, name === 'open' && !failure ? opened(result) : result); });
+    return name === 'close' ? real(target, () => { done(error); }) : setImmediate(done, error);
+  };
+}
+
+await import(writerUrl ?? new URL('../../../dist/worker/main.js', import.meta.url).href);
