@@ -5,6 +5,7 @@ import { HeldWork } from './lifecycle/held-work.js';
 import { assertRollback, metaMarker, patchedMeta, rollbackMarker } from './lifecycle/markers.js';
 import { Progress } from './lifecycle/progress.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
+import type { Opened } from './lifecycle/opened.js';
 import { planClose, ThreadClose, type ClosePlan } from './lifecycle/thread-close.js';
 import { checkFlush, invalidOption } from './options.js';
 import { printAs } from './printing.js';
@@ -14,17 +15,6 @@ import {
   LATE, type CloseOptions, type Durability, type FlushOptions, type PublishOptions, type Receipt, type RolloutItem, type Thread, type ThreadCloseReceipt,
   type ThreadId, type ThreadState,
 } from './types.js';
-
-/** What the writer says of a rollout that it has opened. */
-export interface Opened {
-  readonly path: string;
-  /** Ordinal of the first item of this opening. */
-  readonly base: number;
-  readonly recovery: Thread['recovery'];
-  readonly parentId: ThreadId | undefined;
-  /** Metadata that the header, and this opening since, have set. */
-  readonly meta: Readonly<Record<string, unknown>>;
-}
 
 /** The handle of one opening of a thread. */
 export class RolloutThread implements Thread {
@@ -65,8 +55,14 @@ export class RolloutThread implements Thread {
     );
   }
 
-  get path(): string { return this.#opened.path; }
-  set path(path: string) { this.#opened = { ...this.#opened, path }; }
+  get path(): string {
+    return this.#opened.path;
+  }
+
+  /** Somebody else has given the rollout another name. */
+  moved(path: string): void {
+    this.#opened = { ...this.#opened, path };
+  }
 
   get recovery(): Thread['recovery'] {
     return this.#opened.recovery;

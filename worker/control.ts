@@ -69,7 +69,6 @@ export class Control implements WriterControl {
     addFigure(sidecar, 'bytesUnsynced', file.wholeBytes);
     syncs.folderChanged(dirname(file.path));
     this.#add(file, descriptor, file.wholeBytes);
-    files.reopen(file);
     return undefined;
   }
 

@@ -48,7 +48,7 @@ function publish(
   try {
     fs.link(temporary, path);
     fs.unlink(temporary);
-    return descriptor;
+    return reopen(fs, path, descriptor);
   } catch (error) {
     if (!isAgain || (error as Partial<NodeJS.ErrnoException>).code !== 'EEXIST') throw error;
     // A writer that died has published the same header: then it is this one.
@@ -59,8 +59,28 @@ function publish(
       throw error;
     }
     fs.unlink(temporary);
-    fs.close(descriptor);
+    closeSpare(fs, descriptor);
     return published;
+  }
+}
+
+/** Under its own name: a descriptor that was opened under another cannot tell where the file is moved to. */
+function reopen(fs: FsOps, path: string, descriptor: number): number {
+  let named: number;
+  try {
+    named = fs.openFile(path);
+  } catch {
+    return descriptor; // as good, but for that
+  }
+  closeSpare(fs, descriptor);
+  return named;
+}
+
+function closeSpare(fs: FsOps, descriptor: number): void {
+  try {
+    fs.close(descriptor);
+  } catch {
+    return; // closed it is; the file itself is open under its name, or is nobody's
   }
 }
 

@@ -59,7 +59,7 @@ export class FileSync {
     if (this.#isKeptBack(file)) this.#writer.troubles.trying(file);
     const isDone = await (file.isPoisoned ? this.#rewrite(file) : this.#sync(file)).catch((error: unknown) => {
       // What it does beside its work was refused: the lease of a closed thread, or the look at its file.
-      if (this.#writer.troubles.meet(file, error)) return false;
+      if (file.failure === undefined && this.#writer.troubles.meet(file, error)) return false;
       this.giveUp(file, error);
       return true;
     });

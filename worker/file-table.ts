@@ -93,18 +93,6 @@ export class FileTable {
     addFigure(this.#sidecar, 'filesOpened', 1);
   }
 
-  /** Under its own name: a descriptor that was opened under another cannot tell where the file is moved to. */
-  reopen(file: RolloutFile): void {
-    const before = this.#descriptors.get(file);
-    if (before === undefined) return;
-    try {
-      this.#descriptors.set(file, this.#fs.openFile(file.path));
-      this.#fs.close(before);
-    } catch {
-      return; // it is as good, but for that; and what close() may say, the sync of the other descriptor says too
-    }
-  }
-
   /** Goes on with a descriptor of another file. */
   replace(file: RolloutFile, descriptor: number): void {
     this.close(file);

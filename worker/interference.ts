@@ -33,7 +33,7 @@ export function changeOf({ fs, files }: Pick<Parts, 'fs' | 'files'>, file: Rollo
   const named = fs.identifyPath(path);
   if (isSameFile(named, identity)) {
     const size = descriptor === undefined ? file.wholeBytes : fs.identify(descriptor).size;
-    return { change: file.hasSize(size) ? 'none' : size < file.wholeBytes ? 'cut' : 'grown', path };
+    return { change: size === file.wholeBytes || file.isUncut(size) ? 'none' : size < file.wholeBytes ? 'cut' : 'grown', path };
   }
   const moved = descriptor === undefined ? undefined : fs.pathOf(descriptor);
   if (moved !== undefined && isSameFile(fs.identifyPath(moved), identity)) return { change: 'moved', path: moved };

@@ -47,4 +47,10 @@ export class Retries {
     file.parked = left;
     if (left.length === 0 && (file.isEndKnown || !file.takesRecords)) this.#ringOf.delete(file);
   }
+
+  /** The writer has let go of it, whether its end was found or not. */
+  remove(file: RolloutFile): void {
+    this.unpark(file, () => true);
+    this.#ringOf.delete(file);
+  }
 }

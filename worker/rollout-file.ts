@@ -2,7 +2,7 @@ import type { Salvage } from '../src/control/protocol.js';
 import type { LastwordError } from '../src/errors.js';
 import type { ParkedFrame } from '../src/ring/parking.js';
 import { HeldRecords, type HeldPool } from './held.js';
-import type { FileIdentity, FsOps } from './seams.js';
+import type { FileIdentity, FileState, FsOps } from './seams.js';
 import { writeAll } from './write-all.js';
 
 /** How a rollout ends. */
@@ -122,17 +122,14 @@ export class RolloutFile {
     this.#failure ??= error;
   }
 
-  /** Nobody else has written to the file or cut it since we did. */
-  hasSize(size: number): boolean {
-    return size >= this.wholeBytes && size <= this.wholeBytes + this.#looseBytes;
+  /** Nobody else has written to the file, cut it or deleted it since we wrote. Whether it has its name is looked at elsewhere. */
+  isUntouched({ links, size }: FileState): boolean {
+    return links > 0 && size === this.wholeBytes;
   }
 
-  /** The same, and it has a name; which one is looked at elsewhere. Cuts off what a failed write left, if that failed before. */
-  isUntouched(fs: FsOps, descriptor: number): boolean {
-    const { links, size } = fs.identify(descriptor);
-    if (links === 0 || !this.hasSize(size)) return false;
-    if (size > this.wholeBytes) this.cutBack(fs, descriptor);
-    return true;
+  /** Behind the last whole record stands what a failed write of ours has left, as it could not be cut off then. */
+  isUncut(size: number): boolean {
+    return size > this.wholeBytes && size <= this.wholeBytes + this.#looseBytes;
   }
 
   /** Appends all of the bytes, or leaves the file ending in its last whole record and throws. */

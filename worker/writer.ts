@@ -101,7 +101,7 @@ export class Writer {
   }
 
   removeRollout(file: RolloutFile): void {
-    this.#retries.unpark(file, () => true);
+    this.#retries.remove(file);
     this.troubles.ended(file);
     this.#rollouts[file.slot] = undefined;
     this.#open.delete(file);
@@ -193,7 +193,9 @@ export class Writer {
     if (!files.isOpen(file) && !isInPlace(file)) return false;
     const descriptor = files.descriptorOf(file);
     if (!file.isEndKnown && !this.#takeOver(file, descriptor)) return false;
-    if (!file.isUntouched(fs, descriptor) && !isInPlace(file)) return false;
+    const state = fs.identify(descriptor);
+    if (file.isUncut(state.size)) file.cutBack(fs, descriptor);
+    else if (!file.isUntouched(state) && !isInPlace(file)) return false;
     const output = new GroupOutput(this.#parts, ring, file, descriptor);
     try {
       for (const { address, count } of file.parked) {
@@ -236,13 +238,16 @@ export class Writer {
   /** False when a sync of it had failed before: it is made anew first. */
   #takeOver(file: RolloutFile, descriptor: number): boolean {
     const { clock, fs, held, poison, sidecar } = this.#parts;
+    // Before the end counts as found: a look that is refused is made again.
+    const hasFailed = isMarked(fs, file.path);
     takeOverEnd(fs, file, descriptor, held);
     // What the dead writer wrote last may be on its way still.
     file.markDirty(0, clock.monotonicUs());
     publishWritten(sidecar, file.slot, file.written);
     this.#retries.unpark(file, ({ count }) => count < file.written);
-    if (isMarked(fs, file.path)) poison(file, new LastwordError('LASTWORD_SYNC_FAILED', 'a sync had failed before the writer died'));
-    return !file.isPoisoned;
+    if (hasFailed) poison(file, new LastwordError('LASTWORD_SYNC_FAILED', 'a sync had failed before the writer died'));
+    // What was poisoned may have failed already.
+    return !file.isPoisoned && file.takesRecords;
   }
 
   /** Tries once more, however lately that was done. */

@@ -45,7 +45,7 @@ export class WriterEvents implements LinkListener {
     }
     if (event.event === 'threadMoved') {
       const { threadId, from, path } = event;
-      if (thread !== undefined) thread.path = path;
+      thread?.moved(path);
       log.warn({ threadId, from, path }, 'somebody else has moved the rollout: writing goes on where it is');
       return;
     }

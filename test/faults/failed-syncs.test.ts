@@ -11,18 +11,19 @@ import { counted } from '../support/trials.js';
 
 const TRIALS = 20;
 const TRIALS_CONTROL = 6;
+/** Of the device's writes, while it fails. Below 100, ext4's own writes fail in part too: see docs/reliability.md. */
+const FAILING_PERCENT = Number(process.env['LASTWORD_FAILING_PERCENT'] ?? 100);
 const LACK = lackOf({ hasFuse: true, programs: ['nbdkit', 'nbdfuse', 'losetup', 'mkfs.ext4'] });
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-interface Trial { readonly seed: number; readonly rate: number; readonly isHealed: boolean; readonly synced: number; readonly complaints: string[] }
+interface Trial { readonly seed: number; readonly isHealed: boolean; readonly synced: number; readonly complaints: string[] }
 
 /** A host on a device that fails some time later, and may be well again before the host is killed. */
-async function failOnce(seed: number, writerUrl?: string): Promise<Trial> {
+async function failOnce(seed: number, percent: number, writerUrl?: string): Promise<Trial> {
   const next = randomFrom(seed);
   const disk = new FailingDisk(temporaryFolder());
-  const rate = [100, 30, 5][next(3)] ?? 100;
-  await disk.mount(rate);
+  await disk.mount(percent);
   const directory = join(disk.folder, 'root');
   const host = startHost({
     directory, seed, threads: 2, shape: 'paced', itemBytes: 300, flushEach: 4, durability: 'synced', itemsMax: 1e9, options: { syncIntervalMs: 10 }, writerUrl,
@@ -39,12 +40,12 @@ async function failOnce(seed: number, writerUrl?: string): Promise<Trial> {
   host.child.kill('SIGKILL');
   const { told } = await host.ended;
   disk.remount();
-  return { seed, rate, isHealed, synced: told.synced.reduce((sum, each) => sum + each, 0), complaints: await complaintsAfterCrash(directory, { told, level: 'synced' }) };
+  return { seed, isHealed, synced: told.synced.reduce((sum, each) => sum + each, 0), complaints: await complaintsAfterCrash(directory, { told, level: 'synced' }) };
 }
 
-async function failOften(times: number, writerUrl?: string): Promise<Trial[]> {
+async function failOften(times: number, percent: number, writerUrl?: string): Promise<Trial[]> {
   const trials: Trial[] = [];
-  for (let trial = 0; trial < times; trial += 1) trials.push(await failOnce(SEED + trial, writerUrl));
+  for (let trial = 0; trial < times; trial += 1) trials.push(await failOnce(SEED + trial, percent, writerUrl));
   return trials;
 }
 
@@ -55,7 +56,7 @@ function skipUnlessThere({ skip }: TestContext): void {
 test('P9 P3: a device that fails: what was told to be synced is on it when it is mounted again', async (context) => {
   skipUnlessThere(context);
   counted(context.task, TRIALS);
-  const trials = await failOften(TRIALS);
+  const trials = await failOften(TRIALS, FAILING_PERCENT);
   expect(trials.filter(({ complaints }) => complaints.length > 0)).toEqual([]);
   expect(trials.filter(({ synced }) => synced > 2).length, 'trials with something synced').toBeGreaterThan(TRIALS / 2);
 });
@@ -66,6 +67,6 @@ test('P9, the control: a writer that syncs again until it succeeds', async (cont
     file: 'worker/fs-ops.js', find: 'syncFile: (descriptor) => datasync(descriptor),',
     replace: 'syncFile: (descriptor) => { const again = (tries) => datasync(descriptor).catch((error) => { if (tries > 20) throw error; return again(tries + 1); }); return again(0); },',
   });
-  const trials = await failOften(TRIALS_CONTROL, href);
+  const trials = await failOften(TRIALS_CONTROL, 30, href);
   expect(trials.flatMap(({ complaints }) => complaints).join()).toMatch(/records are synced/);
 });

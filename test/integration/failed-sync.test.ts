@@ -5,6 +5,7 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Sidecar, SidecarEvents, SidecarOptions, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
+import { rolloutPath } from '../../src/rollout/rollout-path.js';
 import { mutantPackage, type Patch } from '../support/mutants.js';
 import { FailingSyncs } from '../support/rigged-disk.js';
 import { itemsOf, numbered, openTestSidecar, recordsOf, rejection, temporaryFolder, until, upTo } from '../support/sidecars.js';
@@ -307,15 +308,15 @@ const hasStrace = spawnSync('strace', ['-V']).status === 0;
 describe('a sync that the kernel fails', () => {
   test.skipIf(!hasStrace)('is made good', () => {
     const directory = temporaryFolder();
-    // The first one of each of libuv's threads.
-    const told = execFileSync('strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=1', process.execPath, '--input-type=module', '-e', `
+    const id = '01936c1e-7b2a-7000-8000-000000000001';
+    // The first one of the rollout in each of libuv's threads.
+    const told = execFileSync('strace', ['-f', '-qq', '-o', '/dev/null', '-P', rolloutPath(directory, id), '-e', 'inject=fdatasync:error=EIO:when=1', process.execPath, '--input-type=module', '-e', `
       import { readdirSync } from 'node:fs';
       import { openSidecar } from 'lastword';
       const sidecar = await openSidecar({ directory: ${JSON.stringify(directory)}, logger: false, syncIntervalMs: 0 });
       const told = [];
       for (const event of ['degraded', 'recovered']) sidecar.on(event, (what) => { told.push(what.error?.code ?? event); });
-      let thread;
-      while (thread === undefined) thread = await sidecar.createThread().catch(() => undefined);
+      const thread = await sidecar.createThread({ id: '${id}' });
       for (let index = 0; index < 100; index += 1) thread.append({ type: 'event_msg', payload: { index, text: 'item ' + index } });
       const { nextOrdinal } = await thread.flush({ durability: 'synced', timeoutMs: 60_000 });
       thread.append({ type: 'event_msg', payload: { index: 100, text: 'item 100' } });

@@ -293,7 +293,7 @@ describe('the control: the same check hears', () => {
       file: 'src/lifecycle/thread-close.js', find: 'log.warn({ threadId, heldBy,', replace: 'log.warn({ heldBy,',
     }, 'not [{"threadId"'],
     ['what a subscriber threw', 'a subscriber throws', {
-      file: 'src/thread.js', find: 'error: kindOfThrown(error) }, \'a subscriber threw', replace: 'error: error.message }, \'a subscriber threw',
+      file: 'src/lifecycle/deliveries.js', find: 'this.#onThrow(kindOfThrown(error), ordinal);', replace: 'this.#onThrow(error.message, ordinal);',
     }, 'payload: a subscriber threw'],
   ])('%s', async (_what, condition, patch, complaint) => {
     const said = await provoked(condition, mutantPackage(patch).lastwordUrl);

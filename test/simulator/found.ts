@@ -10,4 +10,10 @@ export const FOUND: [string, Schedule][] = [
   ['the file that leases are links to could be neither written nor removed', { seed: 1919350762, steps: [0, 612788326, 1304784982, 1733828168, 552085235, 1799009385, 1790630948, 0] }],
   ['a rollout is made anew for a closed thread, and a look at it is refused', { seed: 1824308494, steps: [0, 1818849313, 1629413571, 1259664519, 1723452910, 248540708, 0] }],
   ['a file is to be synced whose end the successor could not look for yet', { seed: 673058206, steps: [0, 1496316932, 1104978517, 1783406922, 276696482] }],
+  ['a successor may not look whether a sync of the file had failed', { seed: 1008875109, steps: [0, 2050653259, 2057327511, 1509804897, 1261287486, 658463051, 1722554904, 301580356, 1181000446, 0] }],
+  ['a thread is closed whose end the successor never found', { seed: 1074828894, steps: [0, 973241821, 1101693995, 1126735844, 1226636401, 35888564, 603895661, 1317775914, 0] }],
+  ['a successor makes a thread again, and is told of an error as it closes its own file', { seed: 487126985, steps: [0, 1003296371, 671257682, 1212003043, 579683719, 132233221, 0] }],
+  ['a rollout can neither be made anew nor its lease be let go of', { seed: 1222546453, steps: [0, 1525175569, 516774163, 1451219221, 789205959, 441858470, 0] }],
+  ['a writer dies between its claim to a dead process\'s lease and taking it', { seed: 0, steps: [0, 1240015611, 840568808, 0, 1623918039, 912735619, 353051196, 0] }],
+  ['a thread fails while a successor takes its file over', { seed: 756502361, steps: [0, 597306581, 2045249366, 1712535989, 1376740047, 209015816, 969622867, 91997726] }],
 ];

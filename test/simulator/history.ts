@@ -90,6 +90,7 @@ export class History implements Stage {
     }
     if (death === 'power') machine.powerLost(this.#order);
     else machine.processDied();
+    for (const truth of host.threads) if (machine.disk.file(`${truth.path}.unsynced-1`) !== undefined) truth.keptBeside();
     for (const truth of host.threads) machine.complaints.push(...truth.settle(host.bytesOf(truth), death === 'power' ? 'synced' : 'written'));
     host.restart();
     if (machine.chance(2) === 0) await recoverAll(this);

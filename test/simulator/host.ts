@@ -252,7 +252,7 @@ export class Host {
       opening.state = 'failed';
       opening.failure ??= event.error;
       // Where a sync could not be made, what is not held is not known to be safe.
-      const isUnheld = event.error.code === 'LASTWORD_SYNC_FAILED' && event.error.context.unwritten !== undefined && this.machine.faults.injected > 0;
+      const isUnheld = event.error.code === 'LASTWORD_SYNC_FAILED' && this.machine.faults.injected > 0;
       if (!this.machine.faults.wasFinal && !isUnheld) this.#complain(truth, `failed for good of what may pass: ${event.error.message}`);
       return;
     }

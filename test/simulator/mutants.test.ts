@@ -20,7 +20,7 @@ const MUTANTS: Record<string, readonly [RegExp, ...Patch[]]> = {
   'trusts the cache after a failed sync': [/ were synced/, begin('await fs.syncFile(descriptor).catch(() => { files.close(file); return fs.syncFile(files.descriptorOf(file)); })')],
   'does not write anew what it holds': [/ is lost/, { file: SYNC, find: 'held: takesAll ? [] : held.read()', replace: 'held: []' }],
   'says that what is written anew is synced before its name is': [/ were synced/, { file: SYNC, find: '        await this.#folders.syncAbove(path);\n        unmark(fs, path);', replace: '        unmark(fs, path);' }],
-  'does not cut back after a part of a write': [/damage without a power cut/, { file: 'worker/rollout-file.js', find: '        fs.truncate(descriptor, this.wholeBytes);', replace: '        this.#end.wholeBytes = fs.size(descriptor);' }],
+  'does not cut back after a part of a write': [/damage without a power cut|follows/, { file: 'worker/rollout-file.js', find: '        fs.truncate(descriptor, this.wholeBytes);', replace: '        this.#end.wholeBytes = fs.size(descriptor);' }],
   'does not heal what is torn': [/damage without a power cut|of no item|waited in vain/, { file: 'worker/recovery/resume-rollout.js', find: '        fs.truncate(descriptor, wholeBytes);', replace: '        wholeBytes += tornBytes;' }],
   'syncs no folder': [/ were synced/, { file: 'worker/folder-syncs.js', find: 'this.#unsynced.add(folder);\n        if', replace: 'if' }],
   'does not sync the root of all folders': [/ were synced/, { file: 'worker/folder-syncs.js', find: 'for (let folder = dirname(path);; folder', replace: "for (let folder = dirname(path); folder !== '/'; folder" }],

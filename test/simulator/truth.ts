@@ -47,6 +47,11 @@ export class Truth {
     for (const { from } of context.unwritten ?? []) this.written = Math.min(this.written, Math.max(from, this.synced));
   }
 
+  /** The file was made anew without what could not be held, which stands in the old one, beside it. */
+  keptBeside(): void {
+    this.written = Math.min(this.written, this.synced);
+  }
+
   /** Of those that are acknowledged, everything may be gone that no sync covered, and is not known to have gone. */
   refused = (): void => {
     for (let ordinal = this.synced; ordinal < this.records.length; ordinal += 1) this.doubtful.add(ordinal);

@@ -83,13 +83,13 @@ export class VirtualFs implements FsOps {
 
   identify(descriptor: number): FileState {
     return this.#call('size', () => {
-      const { number: ino, names: links, size } = this.#description(descriptor).inode;
-      return { dev: 1, ino, links, size };
+      const { inode } = this.#description(descriptor);
+      return { dev: 1, ino: inode.number, links: inode.names, size: inode.size };
     });
   }
 
-  /** Nobody else moves its files. */
-  pathOf(): string | undefined {
+  /** Nobody here moves a file that is open. */
+  pathOf(): undefined {
     return undefined;
   }
 

@@ -54,6 +54,11 @@ export function withheldAnswer(command: string): URL {
   });
 }
 
+/** A writer that notices what others do to a file when it writes to it, and not before. */
+export function unlookingWriter(): URL {
+  return mutantWriter({ file: 'worker/interference.js', find: 'this.#look();', replace: '' });
+}
+
 /** A writer whose disk takes a second for what holds the text SLOW. */
 export function slowWriter(): URL {
   return mutantWriter({

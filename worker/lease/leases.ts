@@ -185,8 +185,8 @@ export class Leases {
     if (found === undefined) return false;
     if (this.#isAlive(path, found)) throw busy(threadId, path, found.owner);
     const claim = `${path}.${found.owner?.instance ?? 'unreadable'}`;
-    // Whoever claimed it and died is superseded in the same way.
-    if (!this.#tryLink(claim) && !this.#supersede(claim, threadId)) return false;
+    // Whoever claimed it and died is superseded in the same way; a dead writer of this sidecar claimed it for us.
+    if (!this.#tryLink(claim) && !this.#isOurs(claim) && !this.#supersede(claim, threadId)) return false;
     // An owner that was only stopped may have come back.
     const now = this.#find(path);
     const isUnchanged = now !== undefined && now.text === found.text && !this.#isAlive(path, now);

@@ -11,6 +11,8 @@ import { hear, nothingTold, type Told } from './run.js';
 /** Debian's own: the module comes with it. */
 export const PYTHON = '/usr/bin/python3';
 const SECTOR = 512;
+/** Until a program that is a disk has started. */
+const START_MS = 60_000;
 
 /** What a machine lacks of these; undefined where all is there. */
 export function lackOf({ programs = [], hasFuse = false }: { programs?: readonly string[]; hasFuse?: boolean }): string | undefined {
@@ -82,7 +84,7 @@ export class RecordedDisk {
     run('cp', '--sparse=always', this.#base, image);
     const program = fileURLToPath(new URL('../../faults/blklog.py', import.meta.url));
     this.#recorder = background(PYTHON, [program, image, this.#log, this.#fuse]);
-    await until(() => existsSync(this.mark), 'the recording device');
+    await until(() => existsSync(this.mark), 'the recording device', START_MS);
     this.#loop = run('losetup', '-f', '--show', '--direct-io=on', join(this.#fuse, 'disk.img')).trim();
     run('mount', this.#loop, this.folder);
     onTestFinished(() => { this.#release(); });
@@ -145,9 +147,9 @@ export class FailingDisk {
     background('nbdkit', [
       '-f', '-U', socket, '--filter=error', 'memory', 'size=64M', 'error=EIO', `error-pwrite-rate=${rate}%`, `error-file=${this.#sign}`,
     ]);
-    await until(() => existsSync(socket), 'the block device server');
+    await until(() => existsSync(socket), 'the block device server', START_MS);
     background('nbdfuse', [join(this.#fuse, 'disk.img'), `nbd+unix:///?socket=${socket}`]);
-    await until(() => existsSync(join(this.#fuse, 'disk.img')), 'the block device');
+    await until(() => existsSync(join(this.#fuse, 'disk.img')), 'the block device', START_MS);
     this.#loop = run('losetup', '-f', '--show', '--direct-io=on', join(this.#fuse, 'disk.img')).trim();
     run('mkfs.ext4', '-q', '-F', this.#loop);
     run('mount', this.#loop, this.folder);
@@ -188,7 +190,7 @@ export class DroppingDisk {
   async mount(): Promise<void> {
     const before = statSync(this.folder).dev;
     background(PYTHON, [fileURLToPath(new URL('../../faults/dropping.py', import.meta.url)), this.#control, this.folder]);
-    await until(() => statSync(this.folder).dev !== before, 'the disk that loses power');
+    await until(() => statSync(this.folder).dev !== before, 'the disk that loses power', START_MS);
     onTestFinished(() => { unmount(this.folder); });
   }
 
@@ -215,7 +217,7 @@ export class SlowDisk {
   async mount(): Promise<void> {
     const before = statSync(this.folder).dev;
     background(PYTHON, [fileURLToPath(new URL('../../faults/faultfs.py', import.meta.url)), this.#root, this.#control, this.folder]);
-    await until(() => statSync(this.folder).dev !== before, 'the slow disk');
+    await until(() => statSync(this.folder).dev !== before, 'the slow disk', START_MS);
     onTestFinished(() => { unmount(this.folder); });
   }
 

@@ -73,16 +73,21 @@ export function rigDisk(fs, words, isHeld) {
   const { closeSync, openSync, writeSync, fdatasync, fdatasyncSync } = fs;
   /** Descriptors of salvage files. */
   const salvages = new Set();
+  /** Of the file that leases are links to: it is synced once, when it is made. */
+  const owners = new Set();
   fs.openSync = (path, ...rest) => {
     const descriptor = openSync(path, ...rest);
     if (String(path).includes('/salvage-')) salvages.add(descriptor);
+    if (String(path).endsWith('.owner')) owners.add(descriptor);
     return descriptor;
   };
   fs.closeSync = (descriptor) => {
     salvages.delete(descriptor);
+    owners.delete(descriptor);
     closeSync(descriptor);
   };
-  const onSync = () => {
+  const onSync = (descriptor) => {
+    if (owners.has(descriptor)) return;
     Atomics.add(words, SYNCS, 1);
     Atomics.store(words, WRITES_SYNCED, Atomics.load(words, WRITES));
   };
@@ -102,8 +107,8 @@ export function rigDisk(fs, words, isHeld) {
     Atomics.add(words, WRITES, 1);
     return written;
   };
-  fs.fdatasync = (...args) => { onSync(); return fdatasync(...args); };
-  fs.fdatasyncSync = (...args) => { onSync(); return fdatasyncSync(...args); };
+  fs.fdatasync = (...args) => { onSync(args[0]); return fdatasync(...args); };
+  fs.fdatasyncSync = (...args) => { onSync(args[0]); return fdatasyncSync(...args); };
 
   function dieIn(death, writeAll, writePart) {
     // Not the writer: the thread whose write it is.
