@@ -94,7 +94,7 @@ export class Interference {
     try {
       this.isInPlace(file);
     } catch {
-      return; // the next batch, sync or close meets the same, and says so
+      return; // what refuses a look refuses the next write or sync too, which says so
     }
   }
 
