@@ -18,7 +18,7 @@ const MUTANTS: Record<string, readonly [RegExp, ...Patch[]]> = {
   'acknowledges before it syncs': [/ were synced/, begin('void fs.syncFile(descriptor).catch(() => undefined)')],
   'syncs again where a sync has failed': [/ were synced/, begin('await fs.syncFile(descriptor).catch(() => fs.syncFile(descriptor))')],
   'trusts the cache after a failed sync': [/ were synced/, begin('await fs.syncFile(descriptor).catch(() => { files.close(file); return fs.syncFile(files.descriptorOf(file)); })')],
-  'does not write anew what it holds': [/ is lost/, { file: SYNC, find: 'held: takesAll ? [] : held.read()', replace: 'held: []' }],
+  'does not write anew what it holds': [/ is lost|failed for good/, { file: SYNC, find: 'held: takesAll ? [] : held.read()', replace: 'held: []' }],
   'says that what is written anew is synced before its name is': [/ were synced/, { file: SYNC, find: '        await this.#folders.syncAbove(path);\n        unmark(fs, path);', replace: '        unmark(fs, path);' }],
   'does not cut back after a part of a write': [/damage without a power cut|follows/, { file: 'worker/rollout-file.js', find: '        fs.truncate(descriptor, this.wholeBytes);', replace: '        this.#end.wholeBytes = fs.size(descriptor);' }],
   'does not heal what is torn': [/damage without a power cut|of no item|waited in vain/, { file: 'worker/recovery/resume-rollout.js', find: '        fs.truncate(descriptor, wholeBytes);', replace: '        wholeBytes += tornBytes;' }],
