@@ -110,14 +110,14 @@ export class FileSync {
       begun = file.beginSync();
       await fs.syncFile(descriptor);
       await this.#folders.syncAbove(file.path);
+      // It may have lost its name meanwhile: then nothing of it is safe.
+      if (!this.#isInPlace(file)) {
+        file.undoSync(begun);
+        return file.failure !== undefined;
+      }
     } catch (error) {
       if (begun !== undefined) file.undoSync(begun);
       return this.#failed(file, error);
-    }
-    // It may have lost its name meanwhile: then nothing of it is safe.
-    if (!this.#isInPlace(file)) {
-      file.undoSync(begun);
-      return file.failure !== undefined;
     }
     file.endSync(begun);
     addFigure(sidecar, 'bytesUnsynced', -begun.bytes);
@@ -144,14 +144,14 @@ export class FileSync {
   }
 
   async #rewrite(file: RolloutFile): Promise<boolean> {
-    const { fs, leases, sidecar } = this.#parts;
-    if (file.failure !== undefined || this.#isTheHosts(file)) {
-      this.drop(file);
-      return true;
-    }
+    const { fs, sidecar } = this.#parts;
     const isTrusted = this.#poisoned.get(file)?.isTrusted === true;
     const unheldFrom = isTrusted ? undefined : file.held.unheldFrom;
     try {
+      if (file.failure !== undefined || this.#isTheHosts(file)) {
+        this.drop(file);
+        return true;
+      }
       this.#holdLease(file);
       this.#prepare(file);
       if (!isTrusted) mark(fs, file.path);
@@ -170,7 +170,7 @@ export class FileSync {
       this.giveUp(file, error);
       return true;
     } finally {
-      if (file.isReleased) leases.release(file.threadId);
+      if (file.isReleased) this.#releaseLease(file);
     }
     if (unheldFrom !== undefined) {
       this.giveUp(file);
@@ -203,6 +203,7 @@ export class FileSync {
     const keep = (): void => { this.#keep(file, isTrusted); };
     const descriptor = await rewrite(this.#parts, { path, source, sourceBytes, held: takesAll ? [] : held.read(), keep }, (create) => files.whileOpening(create));
     files.replace(file, descriptor);
+    file.madeAnew();
     this.#folders.changed(dirname(path));
     await this.#folders.syncAbove(path);
     unmark(fs, path);
@@ -234,6 +235,14 @@ export class FileSync {
     } catch (error) {
       if (!isLastwordError(error)) throw error;
       throw new LastwordError('LASTWORD_SYNC_FAILED', 'another owner has opened the thread', error.context, { cause: error });
+    }
+  }
+
+  #releaseLease({ threadId }: RolloutFile): void {
+    try {
+      this.#parts.leases.release(threadId);
+    } catch {
+      return; // it goes with the others, when the sidecar closes
     }
   }
 

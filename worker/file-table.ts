@@ -44,7 +44,12 @@ export class FileTable {
       return open;
     }
     const descriptor = this.whileOpening(() => this.#fs.openFile(file.path));
-    this.add(file, descriptor);
+    try {
+      this.add(file, descriptor);
+    } catch (error) {
+      this.#fs.close(descriptor);
+      throw error;
+    }
     return descriptor;
   }
 

@@ -82,7 +82,9 @@ export class RolloutFile {
     this.#end = end;
     this.written = written;
     this.#held = new HeldRecords(pool, end.wholeBytes);
-    if (this.synced < written) this.#held.missFrom(Math.max(0, this.synced));
+    // A header is copied as it stands, as that of a resumed thread is.
+    const safe = Math.max(0, this.synced);
+    if (safe < written) this.#held.missFrom(safe);
   }
 
   get isNumbered(): boolean {
@@ -157,9 +159,15 @@ export class RolloutFile {
 
   /** Cuts off what follows the last whole record. */
   cutBack(fs: FsOps, descriptor: number): void {
+    // Also where the cut fails: what is held is whole records.
+    this.held.cutTo(this.wholeBytes);
     fs.truncate(descriptor, this.wholeBytes);
     this.#looseBytes = 0;
-    this.held.cutTo(this.wholeBytes);
+  }
+
+  /** It is another file now, that ends in its last whole record. */
+  madeAnew(): void {
+    this.#looseBytes = 0;
   }
 
   beginSync(): SyncBegun {
