@@ -215,6 +215,10 @@ export class VirtualFs implements FsOps {
     this.#call('look', () => { this.#machine.syncNow(this.#description(descriptor)); });
   }
 
+  confirmSyncs(): Promise<void> {
+    return Promise.resolve();
+  }
+
   syncDirectory(path: string): Promise<void> {
     return this.#begin(() => {
       const folder = this.#machine.disk.find(path);
