@@ -172,10 +172,12 @@ export class Control implements WriterControl {
       if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file, command.abandon);
       do {
         await syncs.settled(file, command.abandon);
+        // The next one may have begun since.
+        if (file.isSyncing) continue;
         // What the receipt says is in the file is in a file that has its name.
         if (file.takesRecords && !command.abandon && !syncs.interference.isInPlace(file)) continue;
         if (file.failure === undefined || command.abandon) files.close(file);
-      } while (file.isPoisoned && !command.abandon);
+      } while (file.isSyncing || (file.isPoisoned && !command.abandon));
       if (file.failure !== undefined && !command.abandon) throw file.failure;
       // Before the file is let go of: should it be refused, the command may be sent again, and asks for more than the first time.
       let released: ReleasedThread = { leaseError: undefined };

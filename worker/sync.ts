@@ -206,9 +206,9 @@ export class SyncScheduler {
     this.#running.add(sync);
   }
 
-  /** The file of a closed thread is done with. */
+  /** The file of a closed thread is done with, unless its next sync has begun before this one was settled. */
   #leave(file: RolloutFile): void {
-    if (this.#lingering.delete(file)) this.#parts.files.close(file);
+    if (!file.isSyncing && this.#lingering.delete(file)) this.#parts.files.close(file);
   }
 
   /** What is wanted and written, or will be: looked at after every pass and every sync, until it is synced. */

@@ -160,13 +160,10 @@ export class FailingDisk {
 
   /** Returns the loop device over an nbdkit server. */
   async #attach(name: string, plugin: readonly string[]): Promise<string> {
-    const [socket, folder] = [join(this.#at, `${name}.sock`), join(this.#at, name)];
+    const folder = join(this.#at, name);
     mkdirSync(folder);
-    const server = background('nbdkit', ['-f', '-U', socket, ...plugin]);
-    this.#undo.push(() => { server.child.kill('SIGKILL'); });
-    await until(() => existsSync(socket), 'the block device server', START_MS);
     const image = join(folder, 'disk.img');
-    background('nbdfuse', [image, `nbd+unix:///?socket=${socket}`]);
+    background('nbdfuse', [image, '[', 'nbdkit', '--exit-with-parent', ...plugin, ']']);
     this.#undo.push(() => { unmount(folder); });
     await until(() => existsSync(image), 'the block device', START_MS);
     const device = run('losetup', '-f', '--show', '--direct-io=on', image).trim();
