@@ -113,6 +113,7 @@ export class FileSync {
       begun = file.beginSync();
       await fs.syncFile(descriptor);
       await this.#folders.syncAbove(file.path);
+      await fs.confirmSyncs(descriptor);
       // It may have lost its name meanwhile: then nothing of it is safe.
       if (!this.#isInPlace(file)) {
         file.undoSync(begun);
@@ -209,6 +210,7 @@ export class FileSync {
     file.madeAnew();
     this.#folders.changed(dirname(path));
     await this.#folders.syncAbove(path);
+    await fs.confirmSyncs(descriptor);
     unmark(fs, path);
     return undefined;
   }
