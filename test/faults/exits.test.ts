@@ -5,7 +5,7 @@ import { readRollout } from 'lastword';
 import { expect, test, type TestContext } from 'vitest';
 import { lackOf, SlowDisk, type DiskFaults } from '../support/crash/disks.js';
 import { ENDS, scenarioOf, type End } from '../support/exits/kinds.js';
-import { expectKept, lostOf, runHost, type Ended, type Scenario } from '../support/exits/run.js';
+import { expectKept, runHost, type Ended, type Scenario } from '../support/exits/run.js';
 import { errorsOf, expectSalvaged, unwrittenOf } from '../support/exits/salvaged.js';
 import { mutantPackage } from '../support/mutants.js';
 import { temporaryFolder } from '../support/sidecars.js';
@@ -143,7 +143,7 @@ test('P5 P21: an end of each kind on a disk that hangs in a write is over within
   });
 });
 
-test('P5 P21: an end of each kind on a disk that hangs in a sync is over within its bound, and everything is written', async (context) => {
+test('P5 P21: an end of each kind on a disk that hangs in a sync is over within its bound, and names what is not written', async (context) => {
   skipUnlessThere(context);
   const kinds = ON_FAILING.filter(([name]) => !UNHEARD.includes(name));
   counted(context.task, ROUNDS_SLOW * kinds.length);
@@ -152,7 +152,6 @@ test('P5 P21: an end of each kind on a disk that hangs in a sync is over within 
     expectEnd(ended, of, true);
     expect(ended.tookMs, of.name).toBeLessThan(3 * BOUND_MS + SLACK_MS);
     await expectNamed(ended);
-    expect(await lostOf(ended), of.name).toBe(0);
   });
 });
 
