@@ -29,8 +29,10 @@ function errorNow(syscall, path) {
   const first = Atomics.load(words, FAILS_AT);
   const fails = first > 0 && (Atomics.load(words, IS_PERSISTENT) === 1 ? number >= first : number === first);
   if (!fails) return undefined;
+  const { code, errno, only } = errors[Atomics.load(words, ERROR)];
+  // An error that no other call has.
+  if (only !== undefined && only !== syscall) return undefined;
   Atomics.add(words, FAILED, 1);
-  const { code, errno } = errors[Atomics.load(words, ERROR)];
   return Object.assign(new Error(`${code}: injected, ${syscall}`), { code, errno, syscall, ...path === undefined ? {} : { path } });
 }
 

@@ -9,7 +9,7 @@ const FAILS_AT = 1;
 const IS_PERSISTENT = 2;
 const ERROR = 3;
 const WORDS = 1 << 10;
-export const ERRORS = [{ code: 'EIO', errno: -5 }, { code: 'ENOSPC', errno: -28 }, { code: 'EMFILE', errno: -24 }];
+export const ERRORS = [{ code: 'EIO', errno: -5 }, { code: 'ENOSPC', errno: -28 }, { code: 'EMFILE', errno: -24, only: 'open' }];
 /** Between two faults, at most. */
 const PAUSE_MS = 1_200;
 /** A writer that dies thrice in ten seconds has no further successor. */

@@ -16,6 +16,8 @@ const AGENTS = 4;
 const THREADS_MAX = 5;
 const LARGE_BYTES = 400_000;
 const WAIT_MS = 30_000;
+/** Syncs of a writer that are under way at a time. */
+const FOLDERS_EACH = 3;
 /** What another one does to a file is noticed within a second. */
 const NOTICE_MS = 10_000;
 /** Never right, whatever the disk does. */
@@ -46,7 +48,7 @@ class Agent {
   #open = [];
   #closed;
   /** Of threads that others refer to. */
-  #bases = new Set();
+  #bases = new Set(plan.bases);
 
   constructor(number) {
     this.#next = randomFrom(seed * AGENTS + number);
@@ -144,6 +146,7 @@ class Agent {
     const thread = this.#one();
     if (thread === undefined || this.#open.length >= THREADS_MAX) return;
     this.#bases.add(thread.id);
+    tell({ id: thread.id, isBase: true });
     this.#opened(await tried('fork', () => sidecar.forkThread(thread.id)));
   }
 
@@ -248,8 +251,8 @@ const sidecar = await openSidecar({ ...plan.options, directory, logger: false, w
 tell({ isReady: true });
 const agents = Array.from({ length: AGENTS }, (_, number) => new Agent(number));
 await Promise.all([...agents.map((agent) => agent.run()), faults.run(isOver, pause)]);
-const { accepted } = sidecar.stats().items;
-tell({ figures: { accepted, restarts: sidecar.stats().writerRestarts, rss: process.memoryUsage().rss } });
+const { writerRestarts: restarts } = sidecar.stats();
+tell({ figures: { restarts, rss: process.memoryUsage().rss } });
 if (!isClosed) setInterval(() => undefined, 60_000);
 else {
   faults.heal();
@@ -263,6 +266,8 @@ else {
     }
   });
   const left = open.filter((path) => path.startsWith(directory + sep));
-  if (left.length > 0) complain(`descriptors are left: ${left.join()}`);
+  // A folder that was being opened when its writer was terminated has nobody who could close it.
+  const ofDead = left.filter((path) => fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+  if (left.length > Math.min(ofDead.length, FOLDERS_EACH * restarts)) complain(`descriptors are left of ${restarts} writers that died: ${left.join()}`);
   tell({ isClosed: true });
 }

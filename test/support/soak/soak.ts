@@ -46,6 +46,8 @@ interface Plan {
   /** It closes in the end; else it is killed. */
   readonly isClosed: boolean;
   readonly threads: readonly string[];
+  /** Threads that others refer to: nobody else changes their files. */
+  readonly bases: readonly string[];
   readonly calls: readonly string[];
   readonly options: object;
   readonly lastwordUrl: string | undefined;
@@ -63,12 +65,13 @@ interface Entry {
   /** Where the rest of it is, up to the number of its items. */
   salvage?: string;
   salvaged?: number;
+  isBase?: boolean;
 }
 
 interface Line extends Partial<Entry> {
   complaint?: string;
   isClosed?: boolean;
-  figures?: { accepted: number; restarts: number; rss: number };
+  figures?: { restarts: number; rss: number };
 }
 
 export interface Soaked {
@@ -103,7 +106,7 @@ export async function soak({ directory, seed, ms, flavours = Object.keys(FLAVOUR
     const isLong = soaked.rounds % LONG_EACH === LONG_EACH - 1 && leftMs > 2 * LONG_MS;
     const plan: Plan = {
       directory, seed: next(2 ** 31), ms: isLong ? LONG_MS : 500 + next(ROUND_MS_MAX), flavour: FLAVOURS[name], isClosed: isLast || next(3) === 0,
-      threads: idsOf(entries), calls: CALL_KINDS, lastwordUrl, writerUrl,
+      threads: idsOf(entries), bases: idsOf(entries, ({ isBase }) => isBase === true), calls: CALL_KINDS, lastwordUrl, writerUrl,
       // A file that is not open when somebody removes it can be made anew only from what is held.
       options: { ringBytes: (64 << 10) * 4 ** next(3), overflowBytes: 4 << 20, itemBytesMax: 2 << 20, fullTimeoutMs: 500, syncIntervalMs: next(2) * 50, openFilesMax: next(2) === 0 && name !== 'others' ? 4 : 512 },
     };
@@ -115,8 +118,8 @@ export async function soak({ directory, seed, ms, flavours = Object.keys(FLAVOUR
   return soaked;
 }
 
-function idsOf(entries: ReadonlyMap<string, Entry>): string[] {
-  return [...entries.values()].filter(({ fate = 'there' }) => fate === 'there').map(({ id }) => id);
+function idsOf(entries: ReadonlyMap<string, Entry>, isMeant: (entry: Entry) => boolean = () => true): string[] {
+  return [...entries.values()].filter((entry) => (entry.fate ?? 'there') === 'there' && isMeant(entry)).map(({ id }) => id);
 }
 
 /** One process, from its start to its end; what it complained of. */
