@@ -13,6 +13,7 @@ import { resumeRollout } from './recovery/resume-rollout.js';
 import type { RolloutFile } from './rollout-file.js';
 import { letGoOfLease } from './salvager.js';
 import { deleteRollout, moveRollout, referenceOf, underReference } from './stored-rollouts.js';
+import { isSettled } from './sync.js';
 import type { Writer } from './writer.js';
 
 export interface ControlParts extends Engine {
@@ -171,7 +172,7 @@ export class Control implements WriterControl {
       // A flush that still waits for the sync gets it.
       if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file, command.abandon);
       do {
-        await syncs.settled(file, command.abandon);
+        while (!isSettled(file, command.abandon)) await syncs.nextEnd(file);
         // What the receipt says is in the file is in a file that has its name.
         if (file.takesRecords && !command.abandon && !syncs.interference.isInPlace(file)) continue;
         if (file.failure === undefined || command.abandon) files.close(file);

@@ -5,13 +5,14 @@ import { promisify } from 'node:util';
 import { CALLS, type Call } from '../src/control/protocol.js';
 import { enterCall, leaveCall } from '../src/ring/figures.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
-import { assertFile, assertInPlace, assertNotShared, FILE_MODE, makeFolders, setFileMode } from './fs-guard.js';
+import { assertFile, assertInPlace, assertNotShared, FILE_MODE, makeFolders, setFileMode, setModeAgain } from './fs-guard.js';
 import type { Clock, FsOps, Rng } from './seams.js';
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 
 const datasync = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
+const stat = promisify(fs.fstat);
 const open = promisify(fs.open);
 const close = promisify(fs.close);
 
@@ -104,6 +105,12 @@ export const nodeFsOps: FsOps = {
   },
   syncFile: (descriptor) => datasync(descriptor),
   syncFileNow: (descriptor) => { fs.fdatasyncSync(descriptor); },
+  // Where the journal of ext4 could not be written, every sync that did not wait for just that transaction still succeeds. Only what
+  // changes something meets the journal: the first call has the file system find out, the second is refused.
+  confirmSyncs: async (descriptor) => {
+    const { mode } = await stat(descriptor);
+    for (let calls = 0; calls < 2; calls += 1) await setModeAgain(descriptor, mode);
+  },
   syncDirectory: async (path) => {
     const descriptor = await open(path, O_RDONLY | O_DIRECTORY);
     try {
@@ -154,6 +161,7 @@ export function watched(ops: FsOps, sidecar: SidecarMemory, clock: Clock): FsOps
     checkDirectory: during('stat', ops.checkDirectory),
     syncFile: ops.syncFile,
     syncFileNow: during('fdatasync', ops.syncFileNow),
+    confirmSyncs: ops.confirmSyncs,
     syncDirectory: ops.syncDirectory,
     syncDirectoryNow: during('fsync', ops.syncDirectoryNow),
   };

@@ -57,6 +57,11 @@ export interface FsOps {
   syncFile(descriptor: number): Promise<void>;
   /** The same at once, for a process that ends. */
   syncFileNow(descriptor: number): void;
+  /**
+   * Behind syncs that succeeded: throws where the file system has given up writing, so that they prove nothing. Changes no more of
+   * the file than the time of its last change of state.
+   */
+  confirmSyncs(descriptor: number): Promise<void>;
   /** Sync of a folder's names. */
   syncDirectory(path: string): Promise<void>;
   /** The same at once. */

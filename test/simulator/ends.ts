@@ -5,6 +5,8 @@ import type { Truth } from './truth.js';
 
 /** Turns in which everything comes to rest, once nothing fails. */
 const TURNS_MAX = 400;
+/** Turns in which a file system whose journal has stopped may still say that syncs succeed. */
+const TURNS_STOPPED = 3;
 
 /** Every thread twice, and the second time changes nothing. */
 export async function recoverAll(stage: Stage): Promise<void> {
@@ -46,6 +48,10 @@ export async function finish(stage: Stage): Promise<void> {
   const { writer } = host.process;
   writer.callsLeft = undefined;
   stage.death = undefined;
+  if (machine.journal !== 'goes') {
+    for (let turns = 0; turns < TURNS_STOPPED; turns += 1) await turn(stage);
+    await losePower(stage);
+  }
   await calm(stage);
   await until(stage, () => [...host.openings.values()].every(({ state }) => state !== 'opening'), 'openings to end');
   for (const opening of host.openings.values()) if (opening.state === 'open') close(stage, opening, true);
@@ -54,16 +60,21 @@ export async function finish(stage: Stage): Promise<void> {
   await until(stage, () => host.openings.size === 0, 'failed threads to be given up');
   for (const truth of host.threads) machine.complaints.push(...truth.settle(host.bytesOf(truth), 'written'));
   await stage.rest();
-  stage.death = 'power';
-  host.process.writer.callsLeft = 1;
-  host.process.writer.isDying();
-  await stage.rest();
+  await losePower(stage);
   await recoverAll(stage);
   await stage.rest();
 }
 
+async function losePower(stage: Stage): Promise<void> {
+  const { writer } = stage.host.process;
+  stage.death = 'power';
+  writer.callsLeft = 1;
+  writer.isDying();
+  await stage.rest();
+}
+
 async function calm({ host, machine, rest }: Stage): Promise<void> {
-  machine.faults.isOn = false;
+  machine.faults.calm();
   machine.disk.room = Infinity;
   for (let turn = 0; turn < TURNS_MAX && !host.isReady; turn += 1) {
     host.start();
@@ -72,18 +83,23 @@ async function calm({ host, machine, rest }: Stage): Promise<void> {
 }
 
 /** Lets everything happen that can, in turn. */
-async function until({ host, machine, rest }: Stage, isReached: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; turn < TURNS_MAX; turn += 1) {
+async function until(stage: Stage, isReached: () => boolean, what: string): Promise<void> {
+  const { host, machine, rest } = stage;
+  for (let turns = 0; turns < TURNS_MAX; turns += 1) {
     await rest();
     if (isReached()) return;
     for (const opening of host.openings.values()) if (opening.state === 'unreleased') host.release(opening, { sync: false, abandon: false });
-    host.process.writer.turn();
-    while (machine.syncs.length > 0) {
-      machine.endSync(0);
-      await rest();
-    }
-    machine.clock.advance(500);
+    await turn(stage);
   }
   machine.complaints.push(`waited in vain for ${what}`);
   await rest();
+}
+
+async function turn({ host, machine, rest }: Stage): Promise<void> {
+  host.process.writer.turn();
+  while (machine.syncs.length > 0) {
+    machine.endSync(0);
+    await rest();
+  }
+  machine.clock.advance(500);
 }

@@ -36,6 +36,8 @@ export class Faults {
   wasFinal = false;
   injected = 0;
   readonly isShortWriting: boolean;
+  /** Until the journal stops; undefined where it does not. */
+  #syncsLeft: number | undefined;
   readonly #kinds: ReadonlyMap<Call, readonly (Kind & { rate: number })[]>;
 
   constructor(seed: number) {
@@ -47,6 +49,24 @@ export class Faults {
     }
     this.#kinds = kinds;
     this.isShortWriting = chance(4) === 0;
+    this.#syncsLeft = chance(8) === 0 ? 1 + chance(12) : undefined;
+  }
+
+  /** Nothing fails any more, until it is told to. */
+  calm(): void {
+    this.isOn = false;
+    this.#syncsLeft = undefined;
+  }
+
+  /** Asked once for each sync. */
+  stopsJournal(): boolean {
+    if (this.#syncsLeft === undefined) return false;
+    this.#syncsLeft -= 1;
+    if (this.#syncsLeft > 0) return false;
+    this.calm();
+    this.injected += 1;
+    this.wasFinal = true;
+    return true;
   }
 
   /** The error with which the call fails, if it does. */

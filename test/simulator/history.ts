@@ -79,7 +79,9 @@ export class History implements Stage {
   };
 
   async #die(): Promise<void> {
-    const { host, machine, death = 'process' } = this;
+    const { host, machine } = this;
+    // Nothing but a further boot helps a file system whose journal has stopped.
+    const death = machine.journal === 'goes' ? this.death ?? 'process' : 'power';
     this.death = undefined;
     machine.say(`${death} died`);
     // Nobody is left who knows that a sync failed, where the dead one has not marked it.

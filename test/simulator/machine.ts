@@ -31,6 +31,11 @@ export class Machine {
   say: (what: string) => void = () => undefined;
   /** Files of which a sync failed, and only a dead writer was told. */
   readonly unheard = new Set<Inode>();
+  /**
+   * Of the file system. Stopped: nothing becomes durable any more, and whoever did not wait for the commit that failed is told that
+   * syncs succeed, until something is to be changed; then all changes are refused. Only a further boot has it go on.
+   */
+  journal: 'goes' | 'stopped' | 'been found out' = 'goes';
   boots = 0;
   pid = 100;
   draws = 0;
@@ -59,6 +64,12 @@ export class Machine {
     const [sync] = this.syncs.splice(index, 1);
     if (sync === undefined) return;
     const { target, made } = sync;
+    if (this.faults.stopsJournal()) this.#stopJournal();
+    if (this.journal !== 'goes') {
+      this.say(`a sync ends, the journal has ${this.journal}`);
+      sync.settle(this.journal === 'stopped' ? undefined : systemError('EROFS', -30, 'fsync'));
+      return;
+    }
     if ('inode' in target) {
       const { inode } = target;
       const isRefused = this.faults.find('sync', this.chance) !== undefined;
@@ -73,6 +84,24 @@ export class Machine {
     this.say(`sync of a folder ${error === undefined ? `, ${made} changes` : 'is refused'}`);
     if (error === undefined) target.settle(made);
     sync.settle(error);
+  }
+
+  /** A commit fails, maybe one that others made. Who waits for it is told. */
+  #stopJournal(): void {
+    this.journal = 'stopped';
+    const waits = this.syncs.filter(() => this.chance(4) === 0);
+    this.say(`the journal stops, ${waits.length} wait for it`);
+    for (const one of waits) {
+      this.syncs.splice(this.syncs.indexOf(one), 1);
+      one.settle(systemError('EIO', -5, 'fsync'));
+    }
+  }
+
+  /** Something other than the bytes of a file is to be changed. @throws EROFS */
+  change(syscall: string): void {
+    if (this.journal === 'goes') return;
+    this.journal = 'been found out';
+    throw systemError('EROFS', -30, syscall);
   }
 
   /** Each descriptor is told of a failure once. */
@@ -101,6 +130,7 @@ export class Machine {
     this.processDied();
     this.syncs.length = 0;
     this.disk.crash(order, this.chance);
+    this.journal = 'goes';
     this.boots += 1;
   }
 }

@@ -25,6 +25,7 @@ export class VirtualFs implements FsOps {
     return this.#call('open', () => {
       const { folder, name } = this.#place(path);
       if (folder.names.has(name)) throw systemError('EEXIST', -17, 'open');
+      this.#machine.change('open');
       const inode = new Inode(this.#machine.draws++);
       inode.modifiedMs = this.#machine.clock.nowMs();
       inode.names = 1;
@@ -38,7 +39,7 @@ export class VirtualFs implements FsOps {
   }
 
   write(descriptor: number, bytes: Uint8Array, offset: number, length: number): number {
-    const { chance, disk, faults } = this.#machine;
+    const { chance, disk, faults, journal } = this.#machine;
     const { inode } = this.#description(descriptor);
     const put = (count: number): number => {
       if (count > 0) inode.append(bytes.subarray(offset, offset + count));
@@ -51,7 +52,7 @@ export class VirtualFs implements FsOps {
       put(Math.min(disk.room, chance(length + 1)));
       throw new Death();
     }
-    const error = faults.find('write', chance) ?? (disk.room <= 0 ? this.#full() : undefined);
+    const error = faults.find('write', chance) ?? (journal === 'been found out' ? systemError('EROFS', -30, 'write') : undefined) ?? (disk.room <= 0 ? this.#full() : undefined);
     if (error !== undefined) {
       this.#machine.say(`${error.message} is refused`);
       // What fits is written; only a further call says what is wrong.
@@ -67,6 +68,7 @@ export class VirtualFs implements FsOps {
   truncate(descriptor: number, length: number): void {
     this.#call('truncate', () => {
       const { inode } = this.#description(descriptor);
+      this.#machine.change('ftruncate');
       this.#machine.disk.room += inode.size - length;
       inode.cut(length);
       inode.modifiedMs = this.#machine.clock.nowMs();
@@ -103,8 +105,11 @@ export class VirtualFs implements FsOps {
   close(descriptor: number): void {
     // The descriptor is gone, whatever is said.
     if (!this.#caller.isDead) {
-      this.#description(descriptor);
-      this.#machine.disk.descriptors.delete(descriptor);
+      const { disk, complaints, syncs } = this.#machine;
+      const description = this.#description(descriptor);
+      // The number may be another file's by the time the call is made.
+      if (syncs.some(({ target }) => target === description)) complaints.push(`descriptor ${descriptor} was closed in a sync of it`);
+      disk.descriptors.delete(descriptor);
     }
     this.#call('close', () => undefined);
   }
@@ -114,6 +119,7 @@ export class VirtualFs implements FsOps {
       const inode = this.#file(existingPath, 'link');
       const { folder, name } = this.#place(newPath);
       if (folder.names.has(name)) throw systemError('EEXIST', -17, 'link');
+      this.#machine.change('link');
       folder.change([[name, inode]]);
       inode.names += 1;
     });
@@ -127,6 +133,7 @@ export class VirtualFs implements FsOps {
       if (from.folder !== to.folder) throw new Error('only within one folder');
       const replaced = to.folder.names.get(to.name);
       if (replaced === inode) return;
+      this.#machine.change('rename');
       from.folder.change([[from.name, undefined], [to.name, inode]]);
       if (replaced instanceof Inode) this.#nameGone(replaced);
     });
@@ -136,6 +143,7 @@ export class VirtualFs implements FsOps {
     this.#call('names', () => {
       const inode = this.#file(path, 'unlink');
       const { folder, name } = this.#place(path);
+      this.#machine.change('unlink');
       folder.change([[name, undefined]]);
       this.#nameGone(inode);
     });
@@ -187,6 +195,7 @@ export class VirtualFs implements FsOps {
         here += `/${name}`;
         let next = folder.names.get(name);
         if (next === undefined) {
+          this.#machine.change('mkdir');
           first ??= here;
           next = new Folder();
           folder.change([[name, next]]);
@@ -215,6 +224,15 @@ export class VirtualFs implements FsOps {
     this.#call('look', () => { this.#machine.syncNow(this.#description(descriptor)); });
   }
 
+  confirmSyncs(descriptor: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#caller.isDead) throw new Death();
+      this.#description(descriptor);
+      this.#machine.change('fchmod');
+      resolve();
+    });
+  }
+
   syncDirectory(path: string): Promise<void> {
     return this.#begin(() => {
       const folder = this.#machine.disk.find(path);
@@ -227,7 +245,7 @@ export class VirtualFs implements FsOps {
     this.#call('sync folder', () => {
       const folder = this.#machine.disk.find(path);
       if (!(folder instanceof Folder)) throw systemError('ENOENT', -2, 'open');
-      folder.settle(folder.changesMade);
+      if (this.#machine.journal === 'goes') folder.settle(folder.changesMade);
     });
   }
 

@@ -129,50 +129,66 @@ export class RecordedDisk {
 /** An ext4 file system on a device whose writes fail for as long as its test says (nbdkit). */
 export class FailingDisk {
   readonly folder: string;
-  readonly #sign: string;
-  readonly #fuse: string;
-  #loop = '';
+  /** While there is such a file, writes fail. */
+  readonly sign: string;
+  readonly #at: string;
+  #device = '';
+  /** Each undoes one thing, the last done first. */
+  readonly #undo: (() => void)[] = [];
 
   constructor(at: string) {
+    this.#at = at;
     this.folder = join(at, 'disk');
-    this.#fuse = join(at, 'nbd');
-    this.#sign = join(at, 'fails');
+    this.sign = join(at, 'fails');
     mkdirSync(this.folder);
-    mkdirSync(this.#fuse);
   }
 
-  /** `rate`: of its writes, in percent, while it fails. */
-  async mount(rate: number): Promise<void> {
-    const socket = `${this.#fuse}.sock`;
-    background('nbdkit', [
-      '-f', '-U', socket, '--filter=error', 'memory', 'size=64M', 'error=EIO', `error-pwrite-rate=${rate}%`, `error-file=${this.#sign}`,
-    ]);
-    await until(() => existsSync(socket), 'the block device server', START_MS);
-    background('nbdfuse', [join(this.#fuse, 'disk.img'), `nbd+unix:///?socket=${socket}`]);
-    await until(() => existsSync(join(this.#fuse, 'disk.img')), 'the block device', START_MS);
-    this.#loop = run('losetup', '-f', '--show', '--direct-io=on', join(this.#fuse, 'disk.img')).trim();
-    run('mkfs.ext4', '-q', '-F', this.#loop);
-    run('mount', this.#loop, this.folder);
-    onTestFinished(() => {
-      unmount(this.folder);
-      spawnSync('losetup', ['-d', this.#loop]);
-      unmount(this.#fuse);
-    });
+  /** `rate`: of its writes, in percent, while it fails. `journal`: on the device too, or apart from it, on one that does not fail. */
+  async mount(rate: number, journal: 'inside' | 'apart' = 'inside'): Promise<void> {
+    onTestFinished(() => { this.release(); });
+    this.#device = await this.#attach('data', ['--filter=error', 'memory', 'size=64M', 'error=EIO', `error-pwrite-rate=${rate}%`, `error-file=${this.sign}`]);
+    if (journal === 'apart') {
+      const device = await this.#attach('journal', ['memory', 'size=16M']);
+      run('mkfs.ext4', '-q', '-F', '-b', '1024', '-O', 'journal_dev', device);
+      run('mkfs.ext4', '-q', '-F', '-b', '1024', '-J', `device=${device}`, this.#device);
+    } else {
+      run('mkfs.ext4', '-q', '-F', this.#device);
+    }
+    run('mount', this.#device, this.folder);
+    this.#undo.push(() => { unmount(this.folder); });
+  }
+
+  /** Returns the loop device over an nbdkit server. */
+  async #attach(name: string, plugin: readonly string[]): Promise<string> {
+    const folder = join(this.#at, name);
+    mkdirSync(folder);
+    const image = join(folder, 'disk.img');
+    background('nbdfuse', [image, '[', 'nbdkit', '--exit-with-parent', ...plugin, ']']);
+    this.#undo.push(() => { unmount(folder); });
+    await until(() => existsSync(image), 'the block device', START_MS);
+    const device = run('losetup', '-f', '--show', '--direct-io=on', image).trim();
+    this.#undo.push(() => { spawnSync('losetup', ['-d', device]); });
+    return device;
   }
 
   fail(): void {
-    closeSync(openSync(this.#sign, 'w'));
+    closeSync(openSync(this.sign, 'w'));
   }
 
   heal(): void {
-    rmSync(this.#sign, { force: true });
+    rmSync(this.sign, { force: true });
   }
 
   /** What is on the device, not what the page cache holds. A device that fails does so until all that knew it is gone. */
   remount(): void {
     run('umount', this.folder);
     this.heal();
-    run('mount', this.#loop, this.folder);
+    run('mount', this.#device, this.folder);
+  }
+
+  /** Many at once are more than a machine has room for. */
+  release(): void {
+    for (const undo of this.#undo.splice(0).reverse()) undo();
   }
 }
 
