@@ -12,6 +12,7 @@ const LARGER = {
   'test/simulator/simulator.test.ts': { LASTWORD_SIM_HISTORIES: '100000' },
   'test/models/models.test.ts': { LASTWORD_MODELS: 'full' },
   'test/model/lifecycle.test.ts': { LASTWORD_MODEL_RUNS: '5000' },
+  'test/crash/deaths.test.ts': { LASTWORD_DEATHS: '300' },
   'test/integration/races.test.ts': { LASTWORD_RACES: '50' },
   'test/integration/resources.test.ts': { LASTWORD_CYCLES: '300' },
   'test/integration/hostile-items.test.ts': { LASTWORD_HOSTILE_RUNS: '50000' },
