@@ -52,7 +52,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   protected readonly lists: ThreadLists;
   readonly #lateNotices = new LateNotices((threadId, count) => { this.tell('late', { threadId, count }); });
   readonly #closing = new SharedPromise<SidecarCloseReceipt>();
-  readonly #closed: Totals & { forced: number } = { threads: 0, items: 0, late: 0, forced: 0 };
+  readonly #closed: Totals & { forced: number } = { threads: 0, items: 0, written: 0, late: 0, forced: 0 };
   readonly #flushes = new Int32Array(HISTOGRAM_WORDS);
   readonly #openedMs = performance.now();
   #writer: WriterLink | undefined;
@@ -187,6 +187,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   threadReleased(thread: RolloutThread, receipt: ThreadCloseReceipt): void {
     this.#closed.threads += 1;
     this.#closed.items += receipt.items;
+    this.#closed.written += receipt.nextOrdinal - thread.base;
     this.#closed.late += receipt.late;
     this.#closed.forced += receipt.forced ? 1 : 0;
     this.registry.remove(thread);

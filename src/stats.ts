@@ -7,7 +7,7 @@ import type { RolloutThread } from './thread.js';
 import type { SidecarStats } from './types.js';
 
 /** Of threads that have been closed. */
-export interface Totals { threads: number; items: number; late: number }
+export interface Totals { threads: number; items: number; written: number; late: number }
 
 export interface StatsSources {
   readonly memory: SidecarMemory;
@@ -29,7 +29,7 @@ export function readStats({ memory, producer, ringBytes, threads, closed, flushe
     threads: { open: countOf('open'), closing: countOf('closing'), closed: closed.threads },
     items: {
       accepted: closed.items + sum((thread) => thread.accepted - thread.base),
-      written: figureOf(memory, 'itemsWritten'),
+      written: closed.written + sum((thread) => thread.written - thread.base),
       late: closed.late + sum((thread) => thread.late),
     },
     bytes: {

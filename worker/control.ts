@@ -13,6 +13,7 @@ import { resumeRollout } from './recovery/resume-rollout.js';
 import type { RolloutFile } from './rollout-file.js';
 import { letGoOfLease } from './salvager.js';
 import { deleteRollout, moveRollout, referenceOf, underReference } from './stored-rollouts.js';
+import { isSettled } from './sync.js';
 import type { Writer } from './writer.js';
 
 export interface ControlParts extends Engine {
@@ -171,13 +172,11 @@ export class Control implements WriterControl {
       // A flush that still waits for the sync gets it.
       if (command.sync || wantedSyncedOf(sidecar, file.slot) > file.synced) await syncs.syncNow(file, command.abandon);
       do {
-        await syncs.settled(file, command.abandon);
-        // The next one may have begun since.
-        if (file.isSyncing) continue;
+        while (!isSettled(file, command.abandon)) await syncs.nextEnd(file);
         // What the receipt says is in the file is in a file that has its name.
         if (file.takesRecords && !command.abandon && !syncs.interference.isInPlace(file)) continue;
         if (file.failure === undefined || command.abandon) files.close(file);
-      } while (file.isSyncing || (file.isPoisoned && !command.abandon));
+      } while (file.isPoisoned && !command.abandon);
       if (file.failure !== undefined && !command.abandon) throw file.failure;
       // Before the file is let go of: should it be refused, the command may be sent again, and asks for more than the first time.
       let released: ReleasedThread = { leaseError: undefined };

@@ -53,21 +53,24 @@ export class FileSync {
     return file.isPoisoned || this.#unopened.has(file);
   }
 
-  /** Returns whether that was all: false when it is to be run again. */
-  async run(file: RolloutFile): Promise<boolean> {
+  /** Returns whether that was all: false when it is to be run again. Whoever runs it calls ended() in the turn in which it learns that. */
+  run(file: RolloutFile): Promise<boolean> {
     file.isSyncing = true;
     if (this.#isKeptBack(file)) this.#writer.troubles.trying(file);
-    const isDone = await (file.isPoisoned ? this.#rewrite(file) : this.#sync(file)).catch((error: unknown) => {
+    return (file.isPoisoned ? this.#rewrite(file) : this.#sync(file)).catch((error: unknown) => {
       // What it does beside its work was refused: the lease of a closed thread, or the look at its file.
       if (file.failure === undefined && this.#writer.troubles.meet(file, error)) return false;
       this.giveUp(file, error);
       return true;
     });
+  }
+
+  /** Another sync of the file may begin, and its descriptor may be closed. */
+  ended(file: RolloutFile): void {
     file.isSyncing = false;
     // Its failure has waited for this to let go of what is held.
     if (file.failure !== undefined) this.drop(file);
     for (const ring of this.#writer.rings) wakeProducer(ring.consumer.memory);
-    return isDone;
   }
 
   poison(file: RolloutFile, cause: unknown, isTrusted: boolean): void {

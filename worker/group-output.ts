@@ -117,7 +117,6 @@ export class GroupOutput {
       file.commit(whole, nowUs);
       file.written += this.items;
       publishWritten(sidecar, file.slot, file.written);
-      addFigure(sidecar, 'itemsWritten', this.items);
       addFigure(sidecar, 'bytesWritten', whole);
       addFigure(sidecar, 'bytesUnsynced', whole);
     }

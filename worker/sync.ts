@@ -6,6 +6,11 @@ import { Interference } from './interference.js';
 import type { RolloutFile } from './rollout-file.js';
 import type { Writer, WriterParts } from './writer.js';
 
+/** No sync of the file is under way, and, unless it is abandoned, none that failed is to be made good. */
+export function isSettled(file: RolloutFile, isAbandoned: boolean): boolean {
+  return !file.isSyncing && (isAbandoned || !file.isPoisoned);
+}
+
 /** Of libuv's four threads, which are the host's too. */
 const SYNCS_AT_ONCE = 3;
 
@@ -74,25 +79,35 @@ export class SyncScheduler {
   /** Resolves when everything the file holds now is synced, or when it has failed, or is abandoned and a sync did. */
   async syncNow(file: RolloutFile, isAbandoned: boolean): Promise<void> {
     const target = file.written;
-    while (file.failure === undefined && file.synced < target && !(file.isPoisoned && isAbandoned)) await this.#turnOf(file);
+    while (file.failure === undefined && file.synced < target && !(file.isPoisoned && isAbandoned)) await this.nextEnd(file);
   }
 
-  /** Resolves when no sync of the file is under way, and, unless it is abandoned, none that failed is to be made good. */
-  async settled(file: RolloutFile, isAbandoned: boolean): Promise<void> {
-    while (file.isSyncing || (file.isPoisoned && !isAbandoned)) await (file.isSyncing ? this.#endOf(file) : this.#turnOf(file));
+  /**
+   * Resolves when a sync of the file has ended: the one under way, or else one that begins now. Another may have begun before
+   * whoever waits is called: it looks again whether `isSettled`.
+   */
+  nextEnd(file: RolloutFile): Promise<void> {
+    if (!file.isSyncing) {
+      this.#due.add(file);
+      this.#startDue();
+    }
+    return new Promise<void>((resolve) => {
+      const waiting = this.#waiters.get(file) ?? [];
+      this.#waiters.set(file, waiting);
+      waiting.push(resolve);
+    });
   }
 
   /** Resolves when the file that a closed thread has left there needs no sync any more. */
   async lingered(path: string): Promise<void> {
-    for (const file of this.#lingering) while (file.path === path && this.#lingering.has(file)) await this.#turnOf(file);
+    for (const file of this.#lingering) while (file.path === path && this.#lingering.has(file)) await this.nextEnd(file);
   }
 
   /** The file that a closed thread has left there is to be deleted. Resolves when nothing of it is under way. */
   async forgotten(path: string): Promise<void> {
     for (const file of this.#lingering) {
       if (file.path !== path) continue;
-      while (file.isSyncing) await this.#endOf(file);
-      this.#due.delete(file);
+      while (file.isSyncing) await this.nextEnd(file);
       this.#fileSync.drop(file);
       this.#leave(file);
     }
@@ -135,24 +150,10 @@ export class SyncScheduler {
   async finish(): Promise<void> {
     for (const file of [...this.#fileSync.poisoned]) {
       await this.#fileSync.run(file);
+      this.#fileSync.ended(file);
       if (file.isPoisoned) this.#fileSync.giveUp(file);
       this.#parts.files.close(file);
     }
-  }
-
-  async #turnOf(file: RolloutFile): Promise<void> {
-    this.#due.add(file);
-    this.#startDue();
-    await this.#endOf(file);
-  }
-
-  /** Resolves when the next sync of the file has ended. */
-  #endOf(file: RolloutFile): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const waiting = this.#waiters.get(file) ?? [];
-      this.#waiters.set(file, waiting);
-      waiting.push(resolve);
-    });
   }
 
   /** Enough waits for a sync that can be made. */
@@ -197,6 +198,7 @@ export class SyncScheduler {
   #begin(file: RolloutFile): void {
     const sync = this.#fileSync.run(file).then((isDone) => {
       this.#running.delete(sync);
+      this.#fileSync.ended(file);
       if (!isDone) this.#due.add(file);
       else this.#leave(file);
       this.#settle(file);
@@ -206,9 +208,11 @@ export class SyncScheduler {
     this.#running.add(sync);
   }
 
-  /** The file of a closed thread is done with, unless its next sync has begun before this one was settled. */
+  /** The file of a closed thread is done with. */
   #leave(file: RolloutFile): void {
-    if (!file.isSyncing && this.#lingering.delete(file)) this.#parts.files.close(file);
+    if (!this.#lingering.delete(file)) return;
+    this.#due.delete(file);
+    this.#parts.files.close(file);
   }
 
   /** What is wanted and written, or will be: looked at after every pass and every sync, until it is synced. */

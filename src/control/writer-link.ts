@@ -210,6 +210,7 @@ export class WriterLink {
 
   #standIn(cause: LastwordError): void {
     const { memory, openings, ring, standby } = this.#parts;
+    resetWriter(memory);
     markWriterExited(memory);
     try {
       this.#peer = new StandbyPeer(standby.serve(openings(), (error) => { this.#lose(error); }));

@@ -121,7 +121,7 @@ export const SALVAGE_ANSWERS_WORD = line(11);
 const SIDECAR_CONTROL_WORDS = line(12);
 
 /** Counters of the writer, 64 bits each, for stats(): bytes written, unsynced, files open, opened, evicted. */
-export const FIGURES = ['bytesWritten', 'bytesUnsynced', 'filesOpen', 'filesOpened', 'filesEvicted', 'itemsWritten'] as const;
+export const FIGURES = ['bytesWritten', 'bytesUnsynced', 'filesOpen', 'filesOpened', 'filesEvicted'] as const;
 export type Figure = (typeof FIGURES)[number];
 export const FIGURES_OFFSET = SIDECAR_CONTROL_WORDS * WORD_BYTES;
 const FIGURES_BYTES = FIGURES.length * BigInt64Array.BYTES_PER_ELEMENT;

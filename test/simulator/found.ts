@@ -15,6 +15,8 @@ export const FOUND: [string, Schedule][] = [
   ['a successor makes a thread again, and is told of an error as it closes its own file', { seed: 487126985, steps: [0, 1003296371, 671257682, 1212003043, 579683719, 132233221, 0] }],
   ['a rollout can neither be made anew nor its lease be let go of', { seed: 1222546453, steps: [0, 1525175569, 516774163, 1451219221, 789205959, 441858470, 0] }],
   ['a writer dies between its claim to a dead process\'s lease and taking it', { seed: 0, steps: [0, 1240015611, 840568808, 0, 1623918039, 912735619, 353051196, 0] }],
+  ['a closed thread is resumed while the interval syncs what it has left', { seed: 371373093, steps: [0, 2118151993, 1543270066, 545083367, 265845084, 1900629080, 0] }],
+  ['another sync of a file begins before the last one is known to have ended', { seed: 1603099573, steps: [0, 1340650859, 817503177, 11463001, 369210585, 360458310, 2027553718, 1193881596, 0] }],
   ['a thread fails while a successor takes its file over', { seed: 756502361, steps: [0, 597306581, 2045249366, 1712535989, 1376740047, 209015816, 969622867, 91997726] }],
   ['the file of a closed thread is closed in the sync that was asked for while its last one ended', { seed: 1398884986, steps: [0, 1758922491, 749077902, 182177529, 318700202, 1744365007, 951443877, 1235096289, 752164692, 403404092, 0] }],
   ['a file is closed in the sync that began as its thread was let go of', { seed: 0, steps: [0, 1470586691, 450168196, 1531710526, 2124767043, 1735423497, 659697801, 78462907] }],
