@@ -61,6 +61,12 @@ export function deleteRollout(parts: Parts, { threadId, path, isAgain }: StoredR
   return underLease(parts, threadId, async ({ fs }) => {
     const isThere = fs.modifiedMs(path) !== undefined;
     if (!isThere && !isAgain) throw notFound(threadId, path);
+    const other = otherPlaceOf(path);
+    // Both names of one file: an archiving was left halfway. First, so that what is left by a death in between is found again.
+    if (other !== undefined && fs.isSameFile(path, other)) {
+      fs.unlink(other);
+      await fs.syncDirectory(dirname(other));
+    }
     if (isThere) fs.unlink(path);
     await fs.syncDirectory(dirname(path));
     return undefined;

@@ -1,6 +1,7 @@
 """A file system that passes everything on to a folder, and is slow or fails as it is told: faultfs.py ROOT CONTROL MNT
 
-CONTROL holds JSON: {"write": 28} fails with the errno, {"fsync": "sleep:3"} takes so many seconds.
+CONTROL holds JSON: {"write": 28} fails with the errno, {"fsync": "sleep:3"} takes so many seconds, {"unlink": "hang"} does
+not come back before CONTROL says something else.
 """
 import json
 import os
@@ -13,12 +14,19 @@ root, control, mnt = map(os.path.abspath, sys.argv[1:4])
 STAT = ('st_atime', 'st_ctime', 'st_gid', 'st_ino', 'st_mode', 'st_mtime', 'st_nlink', 'st_size', 'st_uid')
 
 
-def fault(operation):
+def asked_for(operation):
     try:
         with open(control) as file:
-            value = json.load(file).get(operation)
+            return json.load(file).get(operation)
     except (OSError, ValueError):
-        return
+        return None
+
+
+def fault(operation):
+    value = asked_for(operation)
+    while value == 'hang':
+        time.sleep(0.02)
+        value = asked_for(operation)
     if isinstance(value, int):
         raise FuseOSError(value)
     if isinstance(value, str) and value.startswith('sleep:'):
@@ -73,6 +81,7 @@ class Faulty(Operations):
         return 0
 
     def unlink(self, path):
+        fault('unlink')
         asked(os.unlink, root + path)
 
     def link(self, target, source):
@@ -83,6 +92,9 @@ class Faulty(Operations):
 
     def mkdir(self, path, mode):
         asked(os.mkdir, root + path, mode)
+
+    def rmdir(self, path):
+        asked(os.rmdir, root + path)
 
     def chmod(self, path, mode):
         asked(os.chmod, root + path, mode)

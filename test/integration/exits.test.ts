@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { expectKept, lostOf, runHost, runProgram, type Burst, type Ended, type Scenario } from '../support/exits/run.js';
+import { ENDS, scenarioOf, type End } from '../support/exits/kinds.js';
+import { expectKept, lostOf, runHost, runProgram, type Burst, type Ended } from '../support/exits/run.js';
 import { mutantPackage } from '../support/mutants.js';
 import { randomFrom, SEED } from '../support/random.js';
 import { recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
@@ -13,50 +14,6 @@ const FRAME_HEADER_BYTES = 32;
 /** Of each item, at least. */
 const TEXT_BYTES = 200;
 
-interface End {
-  readonly code: number | null;
-  readonly signal?: NodeJS.Signals;
-  readonly scenario?: Partial<Scenario>;
-  /** The host's own appends exceed the ring: what is to fit gets a larger one. The stack's depth is another with the library in it, and so is the trace. */
-  readonly isOverflow?: boolean;
-  /** A variant of another end: one burst is enough. */
-  readonly isVariant?: boolean;
-}
-
-const asOption = (signal: NodeJS.Signals): Partial<Scenario> => ({ end: 'signal', signal, options: { signals: [signal] }, delayMs: 60 });
-
-/** By the name of the end, as `support/exits/ends.mjs` has it; `scenario.end` where several are one there. */
-const ENDS: Readonly<Record<string, End>> = {
-  'close()': { code: 0 },
-  'end of the loop': { code: 0 },
-  'end of the loop after a flush that nobody awaited': { code: 0, isVariant: true },
-  'beforeExit that appends': { code: 0, isVariant: true },
-  'process.exit()': { code: 3 },
-  'process.exitCode': { code: 4 },
-  'process.exit() in the tick of close()': { code: 3, isVariant: true },
-  'uncaught exception in the tick of close()': { code: 1, isVariant: true },
-  'process.exit() out of an item that is being appended': { code: 3, isVariant: true },
-  'exit listener that closes': { code: 3, isVariant: true },
-  'exit listener that appends': { code: 3 },
-  'exit listener that appends, added last': { code: 3, isVariant: true },
-  'exit listener that appends where the stack is used up': { code: 3 },
-  'exit listener that throws': { code: 3 },
-  'exit listener that throws at the end of the loop': { code: 1, isVariant: true },
-  'exit listener that exits otherwise': { code: 9, isVariant: true },
-  'uncaught exception': { code: 1 },
-  'uncaught exception that is no error': { code: 1, isVariant: true },
-  'unhandled rejection': { code: 1 },
-  'stack overflow': { code: 1, isOverflow: true },
-  'stack overflow, appending on the way back': { code: 1, isVariant: true, isOverflow: true },
-  'stack overflow that the host survives': { code: 0, isVariant: true, isOverflow: true },
-  'uncaughtException handler that throws': { code: 7 },
-  'uncaught exception that the host survives': { code: 6 },
-  'uncaught exception that the host hears, appends and exits': { code: 6, isVariant: true },
-  'SIGTERM, with the option': { code: null, signal: 'SIGTERM', scenario: asOption('SIGTERM') },
-  'SIGINT, with the option': { code: null, isVariant: true, signal: 'SIGINT', scenario: asOption('SIGINT') },
-  'SIGHUP, with the option': { code: null, isVariant: true, signal: 'SIGHUP', scenario: asOption('SIGHUP') },
-};
-
 /** What waits when the process ends, and the bytes in ring and overflow that prove it. */
 const BURSTS: readonly { burst: Burst; name: string; isRigged: boolean; usedMin: number; isOfVariants: boolean }[] = [
   { burst: 'idle', name: 'idle', isRigged: true, usedMin: 0, isOfVariants: false },
@@ -65,13 +22,6 @@ const BURSTS: readonly { burst: Burst; name: string; isRigged: boolean; usedMin:
   { burst: 'flood', name: 'a burst that exceeds ring and overflow', isRigged: true, usedMin: 0, isOfVariants: false },
   { burst: 3000, name: 'a burst at full speed, the disk as it is', isRigged: false, usedMin: 0, isOfVariants: false },
 ];
-
-const LARGE = { ringBytes: 8 * 1024 * 1024, overflowBytes: 8 * 1024 * 1024 };
-
-function scenarioOf(name: string, { isOverflow, scenario }: End, burst: Burst = 'fits'): Scenario {
-  const isLarge = isOverflow === true && (burst === 'idle' || burst === 'fits');
-  return { end: name, burst, delayMs: 15, ...(isLarge ? { options: LARGE } : {}), ...scenario };
-}
 
 describe.each(Object.entries(ENDS))('an end by %s', (name, end) => {
   test('P5: loses nothing and doubles nothing, with code, signal and both outputs as they would be without', async () => {

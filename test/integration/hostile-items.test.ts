@@ -9,6 +9,7 @@ import { hostileItems, hostileValues, storedJson } from '../support/hostile-item
 import { mutantPackage, type Patch } from '../support/mutants.js';
 import { SEED } from '../support/random.js';
 import { itemsOf, numbered, recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
+import { counted } from '../support/trials.js';
 
 const RUNS = Number(process.env['LASTWORD_HOSTILE_RUNS'] ?? 5000);
 const PER_THREAD = 500;
@@ -109,7 +110,8 @@ function canonical(text: string, isLine: boolean): string {
   return JSON.stringify(item);
 }
 
-test(`P14, P15: ${RUNS} hostile items are refused, typed and without effect, or stored as JSON in valid UTF-8`, async () => {
+test(`P14 P15: ${RUNS} hostile items are refused, typed and without effect, or stored as JSON in valid UTF-8`, async ({ task }) => {
+  counted(task, RUNS);
   const { found, stored, refused } = await findings(RUNS);
   expect(found.slice(0, 5), `${found.length} of ${RUNS} items (LASTWORD_SEED=${SEED})`).toEqual([]);
   // Neither is the exception.
@@ -124,7 +126,7 @@ test.each([
   ['stores boxed values as objects', { file: 'src/producer/normalise.js', find: 'if (types.isBoxedPrimitive(value))', replace: 'if (false)' }],
   ['forgets the members after one that is no JSON', { file: 'src/producer/normalise.js', find: 'if (value !== undefined)', replace: 'if (value === undefined) break; else' }],
   ['stores something in the place of what it refuses', STORES_ANOTHER],
-] as [string, Patch][])('the control: the same finds a library that %s', async (_what, patch) => {
+] as [string, Patch][])('P14 P15, the control: the same finds a library that %s', async (_what, patch) => {
   expect((await findings(600, [patch])).found.length).toBeGreaterThan(0);
 });
 

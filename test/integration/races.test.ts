@@ -10,8 +10,9 @@ import { mutantPackage, type Patch } from '../support/mutants.js';
 import { Racer, race, type Answer } from '../support/racers.js';
 import { randomFrom, SEED } from '../support/random.js';
 import { itemsOf, numbered, openTestSidecar, recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
+import { counted } from '../support/trials.js';
 
-const RACES = 20;
+const RACES = Number(process.env['LASTWORD_RACES'] ?? 20);
 /** Between the begins of two racers, at most: what it takes to take a lease. */
 const OFFSET_US_MAX = 400;
 
@@ -128,12 +129,14 @@ async function firstWrong(run: () => Promise<string[]>): Promise<string[]> {
 }
 
 describe(`P12: one of two processes gets a thread, in each of ${RACES} races,`, () => {
-  test.each(Object.entries(KINDS))('when %s', async (_kind, run) => {
+  test.for(Object.entries(KINDS))('when %s', async ([_kind, run], { task }) => {
+    counted(task, RACES);
     const track = await course();
     expect(await firstWrong(() => run(track))).toEqual([]);
   });
 
-  test('and neither, when its owner is stopped: it goes on with it later', async () => {
+  test('and neither, when its owner is stopped: it goes on with it later', async ({ task }) => {
+    counted(task, RACES);
     const track = await course();
     const owner = await Racer.start(track.directory);
     expect(await firstWrong(() => raceAgainstStopped(track, owner))).toEqual([]);

@@ -9,6 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { mutantPackage, type Patch } from '../support/mutants.js';
 import { BREAKS, itemsOf, numbered, rejection, temporaryFolder } from '../support/sidecars.js';
 import { within } from '../support/steps.js';
+import { counted } from '../support/trials.js';
 
 const SHIPPED = new URL('../../dist/src/index.js', import.meta.url).href;
 const programOf = (name: string): string => fileURLToPath(new URL(`../support/resources/${name}.mjs`, import.meta.url));
@@ -106,7 +107,8 @@ describe('opened and closed again and again', () => {
   const SIDECARS = Number(process.env['LASTWORD_CYCLES'] ?? 40);
   const THREADS = 500;
 
-  test(`${SIDECARS} sidecars leave no descriptor, thread, listener or memory behind`, () => {
+  test(`P21: ${SIDECARS} sidecars leave no descriptor, thread, listener or memory behind`, ({ task }) => {
+    counted(task, SIDECARS);
     expect(left('sidecars', SIDECARS)).toEqual(NOTHING);
   });
 
@@ -118,7 +120,7 @@ describe('opened and closed again and again', () => {
     ['listens once more each time', 'sidecars', 20, { file: 'src/open-sidecar.js', find: 'return sidecar;', replace: "process.setMaxListeners(0).on('exit', () => undefined); return sidecar;" }, 'listeners', 20],
     ['keeps every sidecar', 'sidecars', 20, { file: 'src/open-sidecar.js', find: 'return sidecar;', replace: '(globalThis.kept ??= []).push(sidecar); return sidecar;' }, 'virtualMiB', 300],
     ['closes no file', 'threads', 50, { file: 'worker/control.js', find: 'files.close(file);', replace: ';' }, 'descriptors', 50],
-  ] as [string, 'sidecars' | 'threads', number, Patch, keyof Counts, number][])('the control: the same finds a library that %s', (_what, what, cycles, patch, count, least) => {
+  ] as [string, 'sidecars' | 'threads', number, Patch, keyof Counts, number][])('P21, the control: the same finds a library that %s', (_what, what, cycles, patch, count, least) => {
     expect(left(what, cycles, [patch])[count]).toBeGreaterThanOrEqual(least);
   });
 });

@@ -266,6 +266,21 @@ describe('deleteThread', () => {
     expect(readdirSync(join(directory, 'locks')).filter((name) => name.includes(root.id))).toEqual([]);
   });
 
+  test('removes both names of a rollout that was half archived, and never another file', async () => {
+    const directory = temporaryFolder();
+    const sidecar = await openTestSidecar({ directory });
+    mkdirSync(join(directory, 'archived_sessions'));
+    for (const isSame of [true, false]) {
+      const thread = await withItems(sidecar, 1);
+      await thread.close();
+      const archived = join(directory, 'archived_sessions', basename(thread.path));
+      if (isSame) linkSync(thread.path, archived);
+      else writeFileSync(archived, 'another');
+      await sidecar.deleteThread(thread.id);
+      expect([existsSync(thread.path), existsSync(archived)]).toEqual([false, !isSame]);
+    }
+  });
+
   test('refuses the base of a fork, from another sidecar too, until the fork is gone; a tree of both goes as a whole', async () => {
     const directory = temporaryFolder();
     const [sidecar, other] = [await openTestSidecar({ directory }), await openTestSidecar({ directory })];

@@ -7,14 +7,16 @@ import fc from 'fast-check';
 import { openSidecar } from 'lastword';
 import { expect, test } from 'vitest';
 import { SEED } from '../support/random.js';
+import { counted } from '../support/trials.js';
 import { Runs } from './runs.js';
 
 const RUNS = Number(process.env['LASTWORD_MODEL_RUNS'] ?? 1_500);
 const { LASTWORD_MODEL_PATH: path } = process.env;
 /** Below the bound of a test, so that the commands are printed. */
-const RUNS_MS_MAX = 160_000;
+const RUNS_MS_MAX = Math.max(160_000, RUNS * 100);
 
-test(`${RUNS} runs of random commands on threads answer, and leave on disk, what the model says, in every state that they can meet`, async () => {
+test(`P1 P2: ${RUNS} runs of random commands on threads answer, and leave on disk, what the model says, in every state that they can meet`, { timeout: 2 * RUNS_MS_MAX }, async ({ task }) => {
+  counted(task, RUNS);
   const runs = new Runs(openSidecar);
   const begin = performance.now();
   await fc.assert(runs.property, {

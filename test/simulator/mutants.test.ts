@@ -40,7 +40,7 @@ const MUTANTS: Record<string, readonly [RegExp, ...Patch[]]> = {
   'parks no frame': [/failed for good|waited in vain|drained|salvaged/, { file: 'worker/writer.js', find: '            if (!isWritten && !this.#park(ring, file, group))\n                areTaken = false;', replace: '' }],
 };
 
-test.each(Object.entries(MUTANTS))('the simulator finds a library that %s', async (what, [how, ...patches]) => {
+test.each(Object.entries(MUTANTS))('P1 P2 P3 P4 P7 P9, the control: the simulator finds a library that %s', async (what, [how, ...patches]) => {
   const system = await loadSystem(...patches);
   const { error, histories } = await check(system, SEED, HISTORIES_MAX, { isShrunk: false });
   console.log(`a library that ${what}, in history ${histories}: ${String(error)}`);

@@ -4,6 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { SEED } from '../support/random.js';
+import { counted } from '../support/trials.js';
 import { check, replay } from './check.js';
 import type { Schedule } from './history.js';
 import { FOUND } from './found.js';
@@ -24,7 +25,8 @@ test('what was found once is found no more, and each history goes the same way e
   }
 });
 
-test(`${HISTORIES} histories keep what was promised`, async () => {
+test(`P1 P2 P3 P4 P7 P9: ${HISTORIES} histories keep what was promised`, async ({ task }) => {
+  counted(task, HISTORIES);
   const system = await loadSystem();
   const begin = process.cpuUsage();
   const { error, histories, schedule } = await check(system, SEED, HISTORIES);

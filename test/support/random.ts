@@ -1,14 +1,5 @@
+export { randomFrom } from './random-from.mjs';
+
 /** Seed of this run: LASTWORD_SEED, or a fresh one, printed so that a failure can be run again. */
 export const SEED = Number(process.env['LASTWORD_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`LASTWORD_SEED=${SEED}`);
-
-/** Numbers from 0 up to, not including, `below`; the same ones for the same seed (mulberry32). */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed | 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}

@@ -4,8 +4,11 @@ import { basename, join } from 'node:path';
 import { openSidecar, readRollout, type Damage, type RolloutRecord, type Sidecar, type Thread } from 'lastword';
 import type { Told } from './run.js';
 
-/** What was appended: it says of itself how long it is. */
-interface Item { readonly index?: number; readonly bytes: number; readonly text: string }
+/** What was appended: it says of itself how long it is, and perhaps which ordinal it got. */
+interface Item { readonly index?: number; readonly at?: number; readonly bytes: number; readonly text: string }
+
+/** What the library appends. */
+const isMarker = ({ type, payload }: RolloutRecord): boolean => type === 'session_meta' || (payload as { type?: string }).type === 'thread_rolled_back';
 
 /** Appended after each thread was opened again. */
 const AFTERWARDS = 5;
@@ -63,12 +66,16 @@ export async function complaintsAfterCrash(directory: string, expected: Expected
 
 function complaintsOf({ records, damage }: Stored, least: number, level: Expected['level']): string[] {
   const complaints: string[] = [];
-  const isWhole = ({ ordinal, payload }: RolloutRecord, place: number): boolean => {
-    const { bytes, text } = payload as Item;
-    return ordinal === place && (place === 0 || (text.length === bytes && text === text.charAt(0).repeat(bytes)));
+  // A fork's header has the ordinal at which its base ends.
+  const base = (records[0]?.payload as { history_base?: object } | undefined)?.history_base === undefined ? 0 : records[0]?.ordinal ?? 0;
+  const isWhole = (record: RolloutRecord, place: number): boolean => {
+    if (record.ordinal !== base + place) return false;
+    if (place === 0 || isMarker(record)) return true;
+    const { at = record.ordinal, bytes, text } = record.payload as Item;
+    return at === record.ordinal && text.length === bytes && text === text.charAt(0).repeat(bytes);
   };
   const wrong = records.findIndex((record, place) => !isWhole(record, place));
-  const whole = wrong === -1 ? records.length : wrong;
+  const whole = base + (wrong === -1 ? records.length : wrong);
   if (whole < least) complaints.push(`${least} records are ${level}, and the file has ${whole} of them whole and in order`);
   // A kill tears the end at most; behind what is synced, a power cut may leave anything.
   if (level === 'written') {

@@ -217,30 +217,36 @@ export class DroppingDisk {
   }
 }
 
+/** By the call: an errno, `sleep:<seconds>`, or `hang` until it is set otherwise. */
+export type DiskFaults = Readonly<Record<string, number | string>>;
+
 /** A file system that is slow, or hangs, in the calls that its test names (`test/faults/faultfs.py`). */
 export class SlowDisk {
   readonly folder: string;
-  readonly #control: string;
+  readonly control: string;
   readonly #root: string;
 
   constructor(at: string) {
     this.folder = join(at, 'slow');
-    this.#control = join(at, 'control');
+    this.control = join(at, 'control');
     this.#root = join(at, 'root');
     for (const folder of [this.folder, this.#root]) mkdirSync(folder);
   }
 
   async mount(): Promise<void> {
     const before = statSync(this.folder).dev;
-    background(PYTHON, [fileURLToPath(new URL('../../faults/faultfs.py', import.meta.url)), this.#root, this.#control, this.folder]);
+    background(PYTHON, [fileURLToPath(new URL('../../faults/faultfs.py', import.meta.url)), this.#root, this.control, this.folder]);
     await until(() => statSync(this.folder).dev !== before, 'the slow disk', START_MS);
-    onTestFinished(() => { unmount(this.folder); });
+    onTestFinished(() => {
+      this.set({});
+      unmount(this.folder);
+    });
   }
 
-  /** What calls do from now on: an errno, or `sleep:<seconds>`. */
-  set(faults: Readonly<Record<string, number | string>>): void {
-    writeFileSync(`${this.#control}.next`, JSON.stringify(faults));
-    renameSync(`${this.#control}.next`, this.#control);
+  /** What calls do from now on. */
+  set(faults: DiskFaults): void {
+    writeFileSync(`${this.control}.next`, JSON.stringify(faults));
+    renameSync(`${this.control}.next`, this.control);
   }
 }
 

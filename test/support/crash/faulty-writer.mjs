@@ -1,6 +1,6 @@
 /**
  * The shipped writer, or a mutant of it, whose system calls about one directory are counted, and fail from a number on,
- * or once. What it shares with the test comes as environment data.
+ * or once, unless their kind is spared. What it shares with the test comes as environment data.
  */
 import fs from 'node:fs';
 import { getEnvironmentData } from 'node:worker_threads';
@@ -16,20 +16,23 @@ const RESYNCED = 5;
 /** What each call was: from here on, by its number. */
 const KINDS = 16;
 
-const { words, directory, errors, kinds, writerUrl } = getEnvironmentData('lastword-test-faults');
+const { words, directory, errors, kinds, writerUrl, spared = [] } = getEnvironmentData('lastword-test-faults');
 /** Descriptors of files below the directory. */
 const descriptors = new Set();
 /** Those of them whose sync has failed. */
 const poisoned = new Set();
 
 function errorNow(syscall, path) {
+  if (spared.includes(syscall)) return undefined;
   const number = Atomics.add(words, CALLS, 1) + 1;
-  Atomics.store(words, KINDS + number, kinds.indexOf(syscall));
+  if (KINDS + number < words.length) Atomics.store(words, KINDS + number, kinds.indexOf(syscall));
   const first = Atomics.load(words, FAILS_AT);
   const fails = first > 0 && (Atomics.load(words, IS_PERSISTENT) === 1 ? number >= first : number === first);
   if (!fails) return undefined;
+  const { code, errno, only } = errors[Atomics.load(words, ERROR)];
+  // An error that no other call has.
+  if (only !== undefined && only !== syscall) return undefined;
   Atomics.add(words, FAILED, 1);
-  const { code, errno } = errors[Atomics.load(words, ERROR)];
   return Object.assign(new Error(`${code}: injected, ${syscall}`), { code, errno, syscall, ...path === undefined ? {} : { path } });
 }
 

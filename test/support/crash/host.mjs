@@ -3,6 +3,7 @@
  * line each time, over descriptor 3 or to the file `tellPath`.
  */
 import fs from 'node:fs';
+import { randomFrom } from '../random-from.mjs';
 
 const load = JSON.parse(process.argv[2]);
 const { directory, options, threads: count, shape, itemBytes, flushEach, durability, itemsMax, seed, tellPath } = load;
@@ -13,14 +14,7 @@ const PACE_MS = 2;
 const told = tellPath === undefined ? 3 : fs.openSync(tellPath, 'a');
 const tell = (message) => { fs.writeSync(told, `${JSON.stringify(message)}\n`); };
 
-let state = seed | 0;
-/** As `randomFrom` of `test/support/random.ts`. */
-function below(limit) {
-  state = (state + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
-}
+const below = randomFrom(seed);
 
 const sidecar = await openSidecar({
   directory, logger: false, ...options, ...load.writerUrl === undefined ? {} : { writerUrl: new URL(load.writerUrl) },

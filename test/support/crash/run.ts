@@ -62,13 +62,13 @@ export function startHost(load: Load, under: readonly string[] = [], env: NodeJS
   return startProgram([...under, process.execPath, CRASH_HOST, JSON.stringify(load)], env);
 }
 
-/** Any program that tells as a host does. */
-export function startProgram([command = '', ...args]: readonly string[], env: NodeJS.ProcessEnv = {}): RunningHost {
+/** Any program that tells as a host does, or in lines that `hearLine` understands. */
+export function startProgram([command = '', ...args]: readonly string[], env: NodeJS.ProcessEnv = {}, hearLine?: (line: string) => void): RunningHost {
   const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
   const told = nothingTold();
   const timer = setTimeout(() => { child.kill('SIGKILL'); }, HOST_MS);
   const lines = createInterface({ input: child.stdio[3] as Readable });
-  lines.on('line', (line) => { hear(told, line); });
+  lines.on('line', hearLine ?? ((line) => { hear(told, line); }));
   const closed = once(child, 'close').finally(() => { clearTimeout(timer); });
   return {
     child, told, ready: Promise.race([once(lines, 'line'), closed]),

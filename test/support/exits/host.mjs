@@ -2,7 +2,7 @@
  * A host program that ends in the way its scenario says (`run.ts`), with so many items underway. What it has appended it
  * tells over descriptor 3, synchronously: standard output and error belong to what is tested.
  */
-import fs, { writeSync } from 'node:fs';
+import fs, { renameSync, writeFileSync, writeSync } from 'node:fs';
 import { ENDS } from './ends.mjs';
 import { awaitDeath, closeGate, countsOf, createRig, openGate, rigDisk } from './rig.mjs';
 
@@ -16,8 +16,8 @@ const THROWING_LOGGER = { debug() { /* not asked for */ }, info: fail, warn: fai
 
 const scenario = JSON.parse(process.argv[2] ?? '{}');
 const {
-  burst, delayMs, death, end, full, options, hasThrowingLogger, isBare, isDeathAwaited, isFirstOnlySignalled, isFlushedFirst, isGateKept, isResumed,
-  isRigged, isTellingAtExit, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl,
+  burst, delayMs, death, disk, end, full, options, hasThrowingLogger, isBare, isDeathAwaited, isFirstOnlySignalled, isFlushedFirst, isGateKept, isResumed,
+  isRigged, isTellingAtExit, largeBytes = LARGE_BYTES, lastwordUrl, sidecars, threadsEach, waitsForExitEvent, writerUrl,
 } = scenario;
 
 function tell(members) {
@@ -113,6 +113,13 @@ class Host {
     return this.sidecars.reduce((used, sidecar) => used + sidecar.stats().bytes.ringUsed + sidecar.stats().bytes.overflow, 0);
   }
 
+  /** What the disk below is like from now on (`SlowDisk`). */
+  turnDisk() {
+    if (disk === undefined) return;
+    writeFileSync(`${disk.control}.next`, JSON.stringify(disk.faults));
+    renameSync(`${disk.control}.next`, disk.control);
+  }
+
   burst() {
     const { words } = this;
     if (words !== undefined) closeGate(words, { delayMs, death, full });
@@ -127,7 +134,7 @@ class Host {
 
   /** One item that does not go through the ring, and some behind it. */
   large() {
-    this.returned[0].push(0, this.threads[0].append({ type: 'event_msg', payload: { index: 0, text: TEXT, large: 'y'.repeat(LARGE_BYTES) } }));
+    this.returned[0].push(0, this.threads[0].append({ type: 'event_msg', payload: { index: 0, text: TEXT, large: 'y'.repeat(largeBytes) } }));
     this.next[0] = 1;
     this.append(ITEMS.fits);
   }
@@ -158,7 +165,7 @@ await host.open();
 if (isTellingAtExit) {
   process.on('exit', () => {
     host.tellAccepted();
-    tell({ counts: host.words === undefined ? undefined : countsOf(host.words), atExit: host.threads.map(({ written, synced }) => ({ written, synced })) });
+    tell({ counts: host.words === undefined ? undefined : countsOf(host.words), busy: host.sidecar.stats().busy?.call, atExit: host.threads.map(({ written, synced }) => ({ written, synced })) });
   });
 }
 if (burst === 'idle' || isFlushedFirst) {
@@ -168,9 +175,11 @@ if (burst === 'idle' || isFlushedFirst) {
 }
 // Not in the module's own evaluation: what is thrown there is a rejection.
 setImmediate(() => {
+  host.turnDisk();
   if (burst === 'idle') host.tellAccepted();
   else host.burst();
   process.stdout.write('the host was here\n');
+  tell({ ends: true });
   if (waitsForExitEvent) {
     const alive = setInterval(() => undefined, 60_000);
     void writerEnded.then(() => {

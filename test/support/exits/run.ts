@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { SidecarOptions } from 'lastword';
 import { expect } from 'vitest';
+import type { DiskFaults } from '../crash/disks.js';
 import { recordsOf, temporaryFolder } from '../sidecars.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -46,7 +47,11 @@ export interface Scenario {
   readonly waitsForExitEvent?: boolean;
   /** The writer stays in its write() for ever. */
   readonly isGateKept?: boolean;
-  /** Tells what is written, and what the disk counted, in a listener of the process's 'exit'. */
+  /** What the file system below does from the moment on in which the burst begins (`SlowDisk`). */
+  readonly disk?: { readonly control: string; readonly faults: DiskFaults };
+  /** Of the item of the burst 'large'. */
+  readonly largeBytes?: number;
+  /** Tells what is written, what the disk counted, and what the writer is in, in a listener of the process's 'exit'. */
   readonly isTellingAtExit?: boolean;
   /** Only the first sidecar has the option `signals`. */
   readonly isFirstOnlySignalled?: boolean;
@@ -61,6 +66,8 @@ export interface Scenario {
   readonly writerUrl?: string;
   /** Sent when the host says that it is ready. */
   readonly signal?: NodeJS.Signals;
+  /** Called with each line that the host tells or logs. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** What the host told, the last of each. */
@@ -76,6 +83,7 @@ export interface Told {
   isAlive?: boolean;
   counts?: { writes: number; syncs: number; writesSynced: number };
   atExit?: { written: number; synced: number }[];
+  busy?: string;
   ready?: boolean;
 }
 
@@ -116,7 +124,7 @@ export function runHost(scenario: Scenario): Promise<Ended> {
 }
 
 /** Runs any program that tells over descriptor 3. */
-export async function runProgram(args: readonly string[], { signal, childMs = CHILD_MS }: Pick<Scenario, 'signal' | 'childMs'> = {}): Promise<Ended> {
+export async function runProgram(args: readonly string[], { signal, childMs = CHILD_MS, onLine }: Pick<Scenario, 'signal' | 'childMs' | 'onLine'> = {}): Promise<Ended> {
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   let isOverdue = false;
   const timer = setTimeout(() => { isOverdue = child.kill('SIGKILL'); }, childMs);
@@ -124,10 +132,18 @@ export async function runProgram(args: readonly string[], { signal, childMs = CH
   const listening = (async (): Promise<void> => {
     for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
       Object.assign(told, JSON.parse(line) as Told);
+      onLine?.(line);
       if (signal !== undefined && line.includes('"ready"')) child.kill(signal);
     }
   })();
-  const [, stdout, stderr] = await Promise.all([once(child, 'close'), text(child.stdio[1] as Readable), text(child.stdio[2] as Readable), listening]);
+  let stderr = '';
+  const logging = (async (): Promise<void> => {
+    for await (const line of createInterface({ input: child.stdio[2] as Readable })) {
+      stderr += `${line}\n`;
+      onLine?.(line);
+    }
+  })();
+  const [, stdout] = await Promise.all([once(child, 'close'), text(child.stdio[1] as Readable), listening, logging]);
   clearTimeout(timer);
   return { code: child.exitCode, signal: child.signalCode, stdout, stderr, told, isOverdue };
 }
