@@ -13,8 +13,6 @@ const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY
 const datasync = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
 const stat = promisify(fs.fstat);
-const open = promisify(fs.open);
-const close = promisify(fs.close);
 
 function unlessAbsent<T>(look: () => T): T | undefined {
   try {
@@ -112,11 +110,12 @@ export const nodeFsOps: FsOps = {
     for (let calls = 0; calls < 2; calls += 1) await setModeAgain(descriptor, mode);
   },
   syncDirectory: async (path) => {
-    const descriptor = await open(path, O_RDONLY | O_DIRECTORY);
+    // Not in a promise: the descriptor of a worker that dies before it hears of it is nobody's.
+    const descriptor = fs.openSync(path, O_RDONLY | O_DIRECTORY);
     try {
       await sync(descriptor);
     } finally {
-      await close(descriptor);
+      fs.closeSync(descriptor);
     }
   },
   syncDirectoryNow: (path) => {
