@@ -5,6 +5,7 @@ import { Control } from './control.js';
 import { createEngine, type Engine, type EngineData } from './engine.js';
 import { nodeFsOps, systemClock, systemRng } from './fs-ops.js';
 import { systemProcesses } from './lease/processes.js';
+import { mark } from './rewrite.js';
 import { letGoOfLease } from './salvager.js';
 import { adopt, takeOver } from './takeover.js';
 import { WriterLoop } from './writer-loop.js';
@@ -41,7 +42,13 @@ export class Standby {
     this.pass();
     if (!sync) return;
     for (const file of writer.openRollouts) {
-      if (file.failure === undefined && file.dirtySinceUs !== undefined) fs.syncFileNow(files.descriptorOf(file));
+      if (file.failure !== undefined || file.dirtySinceUs === undefined) continue;
+      try {
+        fs.syncFileNow(files.descriptorOf(file));
+      } catch (error) {
+        writer.failRollout(file, 'LASTWORD_SYNC_FAILED', 'its last sync failed', error, Math.max(0, file.synced));
+        mark(fs, file.path);
+      }
     }
   }
 

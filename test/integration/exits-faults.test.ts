@@ -69,6 +69,18 @@ describe('P5: a writer that dies', () => {
     await expectKept(ended, 'a pass that fails');
   });
 
+  test('with durability synced, and main\'s sync fails: every file is tried, and the log names what is not known to be on disk', async () => {
+    const { lastwordUrl } = mutantPackage({
+      file: 'worker/fs-ops.js', find: 'fs.fdatasyncSync(descriptor);', replace: "throw Object.assign(new Error('EIO'), { code: 'EIO', errno: -5 });",
+    });
+    const ended = await runHost({ end: 'process.exit()', burst: 'spills', death: 'after a write', lastwordUrl, options: { durability: 'synced' } });
+    expect(ended).toMatchObject({ code: 3, isOverdue: false });
+    await expectKept(ended, 'a sync that fails');
+    const failed = errorsOf(ended).filter(({ code }) => code === 'LASTWORD_SYNC_FAILED');
+    expect(failed.map(({ unwritten }) => unwritten)).toEqual([[expect.objectContaining({ to: expect.any(Number) as number })], [expect.objectContaining({ to: expect.any(Number) as number })]]);
+    expect(unwrittenOf(ended)).toEqual([]);
+  });
+
   test('the control: a package whose main makes no pass loses items', async () => {
     const { lastwordUrl } = mutantPackage({ file: 'worker/standby.js', find: 'writer.pass();', replace: '' });
     const ended = await runHost({ end: 'process.exit()', burst: 'spills', death: 'before a write', lastwordUrl });

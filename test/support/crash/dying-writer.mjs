@@ -40,11 +40,15 @@ for (const name of ['openSync', 'writeSync', 'ftruncateSync', 'fstatSync', 'clos
     const way = wayNow(name);
     DEATHS[way]?.();
     if (name === 'writeSync' && way === 'exits behind a part of a call') rest[2] = Math.floor(rest[2] / 2);
-    const result = real(target, ...rest);
-    if (way?.startsWith('exits behind')) process.exit(3);
-    if (name === 'openSync') descriptors.add(result);
-    if (name === 'closeSync') descriptors.delete(target);
-    return result;
+    try {
+      const result = real(target, ...rest);
+      if (name === 'openSync') descriptors.add(result);
+      if (name === 'closeSync') descriptors.delete(target);
+      return result;
+    } finally {
+      // One that fails is a call too.
+      if (way?.startsWith('exits behind')) process.exit(3);
+    }
   };
 }
 
