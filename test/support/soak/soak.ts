@@ -78,6 +78,8 @@ export interface Soaked {
   rounds: number;
   /** Processes that were killed. */
   killed: number[];
+  /** Those, and such as had a disk that failed. */
+  mayLeaveLocks: number[];
   restarts: number;
   /** Records that were told to be written, and were looked for. */
   written: number;
@@ -97,7 +99,7 @@ export interface SoakOptions {
 export async function soak({ directory, seed, ms, flavours = Object.keys(FLAVOURS) as FlavourName[], lastwordUrl, writerUrl }: SoakOptions): Promise<Soaked> {
   const next = randomFrom(seed);
   const entries = new Map<string, Entry>();
-  const soaked: Soaked = { rounds: 0, killed: [], restarts: 0, written: 0, complaints: [] };
+  const soaked: Soaked = { rounds: 0, killed: [], mayLeaveLocks: [], restarts: 0, written: 0, complaints: [] };
   const over = performance.now() + ms;
   for (let isLast = false; !isLast && soaked.complaints.length === 0;) {
     const leftMs = over - performance.now();
@@ -111,7 +113,7 @@ export async function soak({ directory, seed, ms, flavours = Object.keys(FLAVOUR
       options: { ringBytes: (64 << 10) * 4 ** next(3), overflowBytes: 4 << 20, itemBytesMax: 2 << 20, fullTimeoutMs: 500, syncIntervalMs: next(2) * 50, openFilesMax: next(2) === 0 && name !== 'others' ? 4 : 512 },
     };
     const complaints = [...await runRound(plan, entries, next, soaked), ...await looked(directory, entries, soaked)];
-    if (isLast && complaints.length === 0) complaints.push(...leftovers(directory, soaked.killed));
+    if (isLast && complaints.length === 0) complaints.push(...leftovers(directory, soaked.mayLeaveLocks));
     soaked.rounds += 1;
     soaked.complaints = complaints.map((complaint) => `round ${soaked.rounds}, ${name}, ${plan.isClosed ? 'closed' : 'killed'}: ${complaint}`);
   }
@@ -142,6 +144,7 @@ async function runRound(plan: Plan, entries: Map<string, Entry>, next: (below: n
   if (plan.isClosed && !isClosed) complaints.push(`the host did not close: it ended with ${signal ?? code}`);
   if (!plan.isClosed && signal !== 'SIGKILL') complaints.push(`the host ended by itself, with ${signal ?? code}`);
   if (!plan.isClosed) soaked.killed.push(host.child.pid ?? 0);
+  if (!plan.isClosed || plan.flavour.isFailing) soaked.mayLeaveLocks.push(host.child.pid ?? 0);
   return complaints;
 }
 
@@ -182,13 +185,14 @@ function forget(directory: string, entries: Map<string, Entry>, id: string): voi
 }
 
 /**
- * Everything is closed: there are rollouts, what was kept of torn and foreign ones, and nothing else. But that of a process that was
- * killed while it forked or deleted the lock stays with which it did so, until somebody forks or deletes the same thread.
+ * Everything is closed: there are rollouts, what was kept of torn and foreign ones, and nothing else. But the lock stays
+ * of a thread that a process was creating, forking or deleting when it was killed, or when its disk failed and its writer died, until
+ * somebody asks for the same thread.
  */
-function leftovers(directory: string, killed: readonly number[]): string[] {
+function leftovers(directory: string, mayLeaveLocks: readonly number[]): string[] {
   const isKept = (name: string): boolean => {
     if (/rollout-[^/]*\.jsonl(\.(torn|foreign|unsynced)-\d+)?$/.test(name) || statSync(join(directory, name)).isDirectory()) return true;
-    return name.endsWith('.ref.lock') && killed.includes((JSON.parse(readFileSync(join(directory, name), 'utf8')) as { pid: number }).pid);
+    return name.endsWith('.lock') && mayLeaveLocks.includes((JSON.parse(readFileSync(join(directory, name), 'utf8')) as { pid: number }).pid);
   };
   return namesBelow(directory).filter((name) => !isKept(name)).map((name) => `${name} is left`);
 }
