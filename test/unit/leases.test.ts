@@ -130,6 +130,17 @@ describe('a lease', () => {
     expect(tries(sidecar(root, { pid: 101 }))).toBe(true);
   });
 
+  test('of a dead writer that its successor knows nothing of goes when the sidecar closes', () => {
+    const root = temporaryFolder();
+    sidecar(root, { pid: 101 }).hold(`${THREAD}.ref`);
+    instances -= 1;
+    const successor = sidecar(root, { pid: 101 });
+    successor.takeOver(new Set());
+    expect(readdirSync(join(root, 'locks')).filter((name) => name.endsWith('.lock')), 'whoever waits for it asks again').toHaveLength(1);
+    successor.releaseAll();
+    expect(readdirSync(join(root, 'locks')).filter((name) => name.endsWith('.lock'))).toEqual([]);
+  });
+
   test('is taken though its owner\'s file has as many links as a file may have, or is gone', () => {
     for (const code of ['EMLINK', 'ENOENT']) {
       const root = temporaryFolder();

@@ -40,6 +40,7 @@ export class Leases {
   readonly #owner: LeaseOwner;
   /** By thread: the term in which its lease was taken, or looked at last. */
   readonly #held = new Map<string, number>();
+  #isSuccessor = false;
   #root = '';
   #file: OwnerFile | undefined;
 
@@ -99,11 +100,17 @@ export class Leases {
 
   /** Removes what a dead writer of this sidecar held, but for these threads, and for references: whoever waits for those asks again. */
   takeOver(threadIds: ReadonlySet<string>): void {
-    const { fs } = this.#parts;
-    fs.makeDirectory(this.#folder);
-    for (const name of fs.readFolder(this.#folder)) {
+    this.#isSuccessor = true;
+    this.#parts.fs.makeDirectory(this.#folder);
+    this.#removeOurs((name) => {
       const [, threadId] = THREAD_LOCK.exec(name) ?? [];
-      if (threadId === undefined || threadIds.has(threadId)) continue;
+      return threadId !== undefined && !threadIds.has(threadId);
+    });
+  }
+
+  #removeOurs(isMeant: (name: string) => boolean): void {
+    const { fs } = this.#parts;
+    for (const name of fs.readFolder(this.#folder).filter(isMeant)) {
       const lock = join(this.#folder, name);
       if (this.#isOurs(lock)) removeFile(fs, lock);
     }
@@ -116,6 +123,8 @@ export class Leases {
   /** Lets go of everything, as the last act of a sidecar. */
   releaseAll(): void {
     for (const threadId of [...this.#held.keys()]) this.release(threadId);
+    // A reference that a dead writer could not let go of is in nobody's hand.
+    if (this.#isSuccessor) this.#removeOurs((name) => name.endsWith('.lock'));
     this.#file?.remove();
     this.#file = undefined;
   }

@@ -16,8 +16,6 @@ const AGENTS = 4;
 const THREADS_MAX = 5;
 const LARGE_BYTES = 400_000;
 const WAIT_MS = 30_000;
-/** Syncs of a writer that are under way at a time. */
-const FOLDERS_EACH = 3;
 /** What another one does to a file is noticed within a second. */
 const NOTICE_MS = 10_000;
 /** Never right, whatever the disk does. */
@@ -266,8 +264,6 @@ else {
     }
   });
   const left = open.filter((path) => path.startsWith(directory + sep));
-  // A folder that was being opened when its writer was terminated has nobody who could close it.
-  const ofDead = left.filter((path) => fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
-  if (left.length > Math.min(ofDead.length, FOLDERS_EACH * restarts)) complain(`descriptors are left of ${restarts} writers that died: ${left.join()}`);
+  if (left.length > 0) complain(`descriptors are left, and ${restarts} writers died: ${left.join()}`);
   tell({ isClosed: true });
 }
