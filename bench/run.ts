@@ -5,9 +5,9 @@ import { bytesText } from './format.js';
 import { appendTable, runAppend, type AppendResult } from './scenarios/append.js';
 import { runLists } from './scenarios/lists.js';
 import { readingTable, runReading, type ReadingRow } from './scenarios/reading.js';
-import { runSustained, sustainedTable, type SustainedResult } from './scenarios/sustained.js';
+import { SIZES, THREADS, cellTable, runCells, type CellResult } from './scenarios/sustained.js';
 
-const SCENARIOS = ['append', 'sustained', 'reading', 'lists'] as const;
+const SCENARIOS = ['append', 'sustained', 'threads', 'reading', 'lists'] as const;
 const QUICK = { appendRounds: 80, repetitions: 3 } as const;
 const FULL = { appendRounds: 300, repetitions: 7 } as const;
 
@@ -16,7 +16,7 @@ const USAGE = `npm run bench -- [--quick] [--only <${SCENARIOS.join('|')}>] [--s
   --only    one scenario
   --json    writes all figures, of every round too, to this file`;
 
-interface Results { append?: AppendResult[]; sustained?: SustainedResult[]; reading?: ReadingRow[]; lists?: ReadingRow[] }
+interface Results { append?: AppendResult[]; sustained?: CellResult[]; threads?: CellResult[]; reading?: ReadingRow[]; lists?: ReadingRow[] }
 
 async function main(): Promise<number> {
   const options = parseOptions({
@@ -41,7 +41,11 @@ async function main(): Promise<number> {
   }
   if (scenarios.includes('sustained')) {
     print(`\nSustained until write() has returned for the last item (medians of ${repetitions} interleaved runs, after two to warm up)\n`);
-    results.sustained = await runSustained(repetitions, seed, (result) => print(`\n${sustainedTable(result)}`));
+    results.sustained = await runCells(SIZES, repetitions, seed, (result) => print(`\n${cellTable(result)}`));
+  }
+  if (scenarios.includes('threads')) {
+    print(`\nThe same over more and more threads\n`);
+    results.threads = await runCells(THREADS, repetitions, seed, (result) => print(`\n${cellTable(result)}`));
   }
   if (scenarios.includes('reading')) {
     print(`\nReading back (medians of ${repetitions} alternating rounds)\n`);

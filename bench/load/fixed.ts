@@ -3,12 +3,12 @@ import { Prng } from './prng.js';
 import { FOREIGN_SHARE } from './shape-table.js';
 import { TextSource } from './text.js';
 
-export const FIXED_SIZES = ['116 B', '520 B', '1.1 kB', '8.5 kB'] as const;
+export const FIXED_SIZES = ['116 B', '520 B', '1.1 kB', '8.5 kB', '64 kB', '1 MB'] as const;
 export type FixedSize = (typeof FIXED_SIZES)[number];
 
 /** Bytes of the record's line with newline, a timestamp and an ordinal of four digits; our checksum is not counted. */
 export const FIXED_BYTES: Readonly<Record<FixedSize, number>> = {
-  '116 B': 116, '520 B': 520, '1.1 kB': 1100, '8.5 kB': 8500,
+  '116 B': 116, '520 B': 520, '1.1 kB': 1100, '8.5 kB': 8500, '64 kB': 64_000, '1 MB': 1_000_000,
 };
 
 /** A streamed delta: the least a record can be. */

@@ -11,6 +11,7 @@ const CHUNK_BYTES = 256 << 10;
  */
 export const bareWrite: Contender = {
   name: 'bare write() of ready bytes',
+  kind: 'limit',
   open(directory, threads) {
     const paths = peerPaths(directory, threads);
     const descriptors = paths.map((path) => openSync(path, 'a'));

@@ -1,14 +1,23 @@
 import type { RolloutItem } from 'lastword';
 
+/** What a contender is: the library, a recorder of files, a store, a worker that is sent every item, or a limit that records nothing. */
+export type Kind = 'ours' | 'files' | 'store' | 'worker' | 'limit';
+
 /** One way to record items. All are driven by the same loop and give the same guarantee: write() has returned. */
 export interface Contender {
   readonly name: string;
+  readonly kind: Kind;
   /** Makes `threads` rollouts below `directory`, ready to take items; outside of the timed part. */
   open(directory: string, threads: number): Promise<Recording>;
 }
 
+/** This contender cannot take part here: the reason is reported, and the others go on. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+}
+
 export interface Recording {
-  /** By thread. */
+  /** By thread; none where lines() gives what was stored, or where nothing is. */
   readonly paths: readonly string[];
   /** Lines that stand in each file before the first item. */
   readonly headerLines: number;
@@ -19,6 +28,10 @@ export interface Recording {
   prepare?(): void;
   /** Resolves when write() has returned for every item so far; the clock stops here. More items may follow. */
   complete(): Promise<void>;
+  /** A store's lines of a thread, from this ordinal on. */
+  lines?(thread: number, ordinal: number): Promise<string[]>;
+  /** Resolves when the data syncs of everything so far have returned. Without it, all files below the directory are synced side by side. */
+  sync?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -26,8 +39,8 @@ export interface Recording {
  * The line a host writes. Its members are named, since a host knows its records; spreading the item costs about 5 %
  * more at 116 B.
  */
-export function recordLine(ordinal: number, item: RolloutItem): string {
-  const record = { timestamp: new Date().toISOString(), ordinal, type: item.type, payload: item.payload };
+export function recordLine(ordinal: number, item: RolloutItem, timeMs = Date.now()): string {
+  const record = { timestamp: new Date(timeMs).toISOString(), ordinal, type: item.type, payload: item.payload };
   return `${JSON.stringify(record)}\n`;
 }
 

@@ -11,6 +11,7 @@ const NO_SYNCS = { syncIntervalMs: 0, unsyncedBytes: 1 << 30 } as const;
 export function lastword(name: string, options: Omit<SidecarOptions, 'directory'> = NO_SYNCS): Contender {
   return {
     name,
+    kind: 'ours',
     async open(directory, count) {
       const sidecar = await openSidecar({ ...options, directory });
       const threads: Thread[] = [];
@@ -28,6 +29,9 @@ export function lastword(name: string, options: Omit<SidecarOptions, 'directory'
         drained: () => sidecar.drained(),
         async complete(): Promise<void> {
           await sidecar.flush();
+        },
+        async sync(): Promise<void> {
+          await sidecar.flush({ durability: 'synced' });
         },
         async close(): Promise<void> {
           await sidecar.close();

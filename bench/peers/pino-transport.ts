@@ -5,9 +5,13 @@ import { peerPaths, recordLine, type Contender } from './contender.js';
 /**
  * pino's worker transport, with a target that routes lines to kept descriptors. Lines go to the transport's stream as
  * they are: through a logger they would be serialised by pino too, and the worker would have to parse them.
+ *
+ * As pino's docs/transports.md has it: "A transport is a module that exports a default function that returns a writable
+ * stream", set up "with `pino.transport`"; its code "will be executed in a separate worker thread".
  */
 export const pinoTransport: Contender = {
   name: 'pino transport (worker)',
+  kind: 'files',
   async open(directory, threads) {
     const paths = peerPaths(directory, threads);
     const stream = pino.transport<{ paths: string[] }>({

@@ -4,9 +4,14 @@ import { peerPaths, recordLine, type Contender } from './contender.js';
 
 type Destination = ReturnType<typeof pino.destination>;
 
-/** pino's own file stream (sonic-boom), one per thread, asynchronous. It says 'drain' when nothing is left to write. */
+/**
+ * pino's own file stream (sonic-boom), one per thread, asynchronous: `sync: false`, and no `minLength`, "the minimum length
+ * of the internal buffer that is required to be full before flushing" (its README), so that nothing stays in memory.
+ * It says 'drain' when nothing is left to write.
+ */
 export const sonicBooms: Contender = {
   name: 'sonic-boom',
+  kind: 'files',
   async open(directory, threads) {
     const paths = peerPaths(directory, threads);
     const booms = paths.map((dest) => pino.destination({ dest, sync: false, append: true }));

@@ -1,9 +1,13 @@
 import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
 import { nothing, peerPaths, recordLine, type Contender } from './contender.js';
 
-/** One open, write and close per line: the simplest recorder there is. */
+/**
+ * One open, write and close per line: the simplest recorder there is. Node's fs.appendFileSync(path, data): "Synchronously
+ * append data to a file, creating the file if it does not yet exist."
+ */
 export const appendFile: Contender = {
   name: 'appendFileSync',
+  kind: 'files',
   open(directory, threads) {
     const paths = peerPaths(directory, threads);
     for (const path of paths) appendFileSync(path, '');
@@ -19,9 +23,13 @@ export const appendFile: Contender = {
   },
 };
 
-/** One write() per line on descriptors that stay open. */
+/**
+ * One write() per line on descriptors that stay open; Node's flag 'a': "Open file for appending. The file is created if it
+ * does not exist."
+ */
 export const writeKept: Contender = {
   name: 'kept descriptors + writeSync',
+  kind: 'files',
   open(directory, threads) {
     const paths = peerPaths(directory, threads);
     const descriptors = paths.map((path) => openSync(path, 'a'));

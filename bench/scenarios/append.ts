@@ -1,12 +1,11 @@
 import { openSidecar, type RolloutItem, type Thread } from 'lastword';
 import { figure, table, whole } from '../format.js';
-import { FIXED_BYTES, FIXED_SIZES, fixedItems, type FixedSize } from '../load/fixed.js';
-import { ShapeSource } from '../load/shapes.js';
+import { FIXED_SIZES } from '../load/fixed.js';
+import { bytesOf, poolOf, type Load } from '../load/pool.js';
 import { recordLine } from '../peers/contender.js';
 import { collectGarbage, median, withDirectory } from './support.js';
 
 const THREADS = 16;
-const POOL_ITEMS = 997;
 const WARM_UP_ROUNDS = 6;
 /**
  * A round's items fit into the ring (8 MiB) several times over, so that no append ever waits for the writer. Rounds are
@@ -15,10 +14,7 @@ const WARM_UP_ROUNDS = 6;
 const ROUND_BYTES_MAX = 1 << 20;
 const ROUND_ITEMS_MAX = 4096;
 
-/** Items of one size, or as they come in real rollouts. */
-type Load = FixedSize | 'mix';
 const LOADS: readonly Load[] = [...FIXED_SIZES, 'mix'];
-const MIX_BYTES = 2000;
 
 /** What the cost of append() may be, as a part of JSON.stringify's. For the others there is no bound yet. */
 const TARGETS: Readonly<Partial<Record<Load, number>>> = { '116 B': 0.6, '1.1 kB': 0.5, '8.5 kB': 0.35 };
@@ -48,8 +44,7 @@ function measure(load: Load, rounds: number, seed: number): Promise<AppendResult
     await using sidecar = await openSidecar({ directory });
     const threads = await Promise.all(Array.from({ length: THREADS }, () => sidecar.createThread()));
     const pool = poolOf(load, seed);
-    const bytes = load === 'mix' ? MIX_BYTES : FIXED_BYTES[load];
-    const count = Math.min(ROUND_ITEMS_MAX, Math.floor(ROUND_BYTES_MAX / bytes));
+    const count = Math.min(ROUND_ITEMS_MAX, Math.floor(ROUND_BYTES_MAX / bytesOf(load)));
     const measured: AppendResult['rounds'] = [];
     collectGarbage();
     for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
@@ -64,12 +59,6 @@ function measure(load: Load, rounds: number, seed: number): Promise<AppendResult
   });
 }
 
-function poolOf(load: Load, seed: number): RolloutItem[] {
-  if (load !== 'mix') return fixedItems(load, POOL_ITEMS, seed);
-  const source = new ShapeSource(seed);
-  return Array.from({ length: POOL_ITEMS }, () => source.item());
-}
-
 function nsPerItem(count: number, body: () => number): number {
   const begin = process.hrtime.bigint();
   const sum = body();
@@ -81,7 +70,7 @@ function nsPerItem(count: number, body: () => number): number {
 function appendRound(threads: readonly Thread[], pool: readonly RolloutItem[], count: number): number {
   let sum = 0;
   for (let index = 0; index < count; index += 1) {
-    const item = pool[index % POOL_ITEMS];
+    const item = pool[index % pool.length];
     if (item !== undefined) sum += threads[index % THREADS]?.append(item) ?? 0;
   }
   return sum;
@@ -90,7 +79,7 @@ function appendRound(threads: readonly Thread[], pool: readonly RolloutItem[], c
 function stringifyRound(pool: readonly RolloutItem[], count: number): number {
   let sum = 0;
   for (let index = 0; index < count; index += 1) {
-    const item = pool[index % POOL_ITEMS];
+    const item = pool[index % pool.length];
     if (item !== undefined) sum += recordLine(index, item).length;
   }
   return sum;

@@ -1,75 +1,76 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { RolloutItem } from 'lastword';
 import { figure, table, whole } from '../format.js';
-import { fixedItems } from '../load/fixed.js';
-import { ShapeSource } from '../load/shapes.js';
-import { bareWrite } from '../peers/bare-write.js';
-import type { Contender } from '../peers/contender.js';
-import { lastword } from '../peers/lastword.js';
-import { pinoTransport } from '../peers/pino-transport.js';
-import { sonicBooms } from '../peers/sonic-boom.js';
-import { appendFile, writeKept } from '../peers/sync-files.js';
-import { writeStreams } from '../peers/write-stream.js';
-import { Entrant, type FanOut, type Run } from './fan-out.js';
+import { bytesOf, type Load } from '../load/pool.js';
+import type { Run } from '../cells/entrant.js';
+import { withRivals, type Rival } from '../cells/rival.js';
+import { CONTENDERS, OURS } from '../peers/all.js';
+import type { Kind } from '../peers/contender.js';
 import { median, withDirectory } from './support.js';
 
-const OURS = 'lastword';
-const POOL_ITEMS = 997;
-const PEERS: readonly Contender[] = [appendFile, writeKept, writeStreams, sonicBooms, pinoTransport];
-/** Repetitions that are not counted: everybody's code gets compiled, files and memory are there. */
-const WARM_UPS = 2;
-/** A peer this much slower than the best one when it has warmed up cannot be the best, and is run no more than once. */
+const BARE = 'bare write() of ready bytes';
+/** A contender this much slower than the best when it has warmed up cannot be the best, and is run no more than once. */
 const HOPELESS = 1.6;
+/** The first warm-up: a part of the items, to see what all of them would take. */
+const TRY_OUT = 0.1;
+/** Longest run of a contender that is slow, ms; it gets fewer items then. */
+const RUN_MS_MAX = 1000;
 
-/** One cell of the table. `times` is the least that is wanted, as a multiple of the best peer. */
-interface Cell {
-  readonly name: string;
+/** One cell of the table. `times` is the least that is wanted, as a multiple of the best recorder of files. */
+export interface Cell {
+  readonly load: Load;
   readonly threads: number;
-  readonly itemsPerThread: number;
+  readonly items: number;
   readonly burst: number;
-  readonly times: number;
-  readonly pool: (seed: number) => readonly RolloutItem[];
+  readonly times: number | undefined;
 }
 
-const fixed = (size: Parameters<typeof fixedItems>[0]) => (seed: number) => fixedItems(size, POOL_ITEMS, seed);
-const mixed = (seed: number): RolloutItem[] => {
-  const source = new ShapeSource(seed);
-  return Array.from({ length: POOL_ITEMS }, () => source.item());
-};
-
 /**
- * Deltas and messages of many agents interleave one by one; that is the hardest order for whoever groups by file. A
- * burst of 10 is a tool step. The mix has bursts of 2, the median of real rollouts.
+ * Deltas and messages of many agents interleave one by one; that is the hardest order for whoever groups by file. The mix
+ * has bursts of 2, the median of real rollouts.
  */
-const CELLS: readonly Cell[] = [
-  { name: '116 B', threads: 100, itemsPerThread: 1500, burst: 1, times: 3, pool: fixed('116 B') },
-  { name: '1.1 kB', threads: 100, itemsPerThread: 300, burst: 1, times: 3, pool: fixed('1.1 kB') },
-  { name: '8.5 kB', threads: 100, itemsPerThread: 60, burst: 1, times: 2, pool: fixed('8.5 kB') },
-  { name: 'mix', threads: 100, itemsPerThread: 150, burst: 2, times: 2, pool: mixed },
-  { name: '520 B', threads: 100, itemsPerThread: 500, burst: 1, times: 1, pool: fixed('520 B') },
-  { name: '520 B', threads: 2000, itemsPerThread: 20, burst: 1, times: 1, pool: fixed('520 B') },
-  { name: '520 B', threads: 2000, itemsPerThread: 20, burst: 10, times: 1, pool: fixed('520 B') },
+export const SIZES: readonly Cell[] = [
+  { load: '116 B', threads: 100, items: 150_000, burst: 1, times: 3 },
+  { load: '520 B', threads: 100, items: 50_000, burst: 1, times: undefined },
+  { load: '1.1 kB', threads: 100, items: 30_000, burst: 1, times: 3 },
+  { load: '8.5 kB', threads: 100, items: 6000, burst: 1, times: 2 },
+  { load: '64 kB', threads: 100, items: 800, burst: 1, times: undefined },
+  { load: '1 MB', threads: 100, items: 100, burst: 1, times: undefined },
+  { load: 'mix', threads: 100, items: 15_000, burst: 2, times: 2 },
 ];
 
-export interface SustainedResult {
+/** Bursts of 50 per thread. At 10,000 threads a run of all of them is 260 MB. */
+export const THREADS: readonly Cell[] = [1, 10, 100, 1000, 10_000].map((threads) =>
+  ({ load: '520 B', threads, items: Math.max(50_000, threads * 50), burst: 50, times: undefined }));
+
+/** What a contender took, medians of its runs; per item in microseconds of CPU or of the calling thread. */
+export interface Row {
   readonly name: string;
-  readonly threads: number;
-  readonly burst: number;
-  readonly items: number;
-  readonly rows: { readonly name: string; readonly itemsPerSecond: number; readonly megabytesPerSecond: number; readonly runs: Run[] }[];
+  readonly kind: Kind;
+  readonly unavailable?: string;
+  readonly runs: readonly Run[];
+  readonly itemsPerSecond: number;
+  readonly megabytesPerSecond: number;
+  readonly syncedPerSecond: number;
+  readonly loopUs: number;
+  readonly threadCpuUs: number;
+  readonly processCpuUs: number;
+  readonly peakBytes: number;
+}
+
+export interface CellResult {
+  readonly cell: Cell;
+  readonly rows: readonly Row[];
   readonly bestPeer: string;
   readonly ratioToBestPeer: number;
   /** Items/s: so many times the best peer, or 0.8 of the bare write() of the same bytes, whichever is less. */
-  readonly target: number;
+  readonly target: number | undefined;
 }
 
-/** Items per second until write() has returned for the last one; every contender's files are checked after every run. */
-export async function runSustained(
-  repetitions: number, seed: number, onCell: (result: SustainedResult) => void,
-): Promise<SustainedResult[]> {
-  const results: SustainedResult[] = [];
-  for (const cell of CELLS) {
+/** Items per second until write() has returned for the last one; everybody's lines are checked after every run. */
+export async function runCells(
+  cells: readonly Cell[], repetitions: number, seed: number, onCell: (result: CellResult) => void,
+): Promise<CellResult[]> {
+  const results: CellResult[] = [];
+  for (const cell of cells) {
     const result = await measureCell(cell, repetitions, seed);
     onCell(result);
     results.push(result);
@@ -77,51 +78,58 @@ export async function runSustained(
   return results;
 }
 
-async function measureCell(cell: Cell, repetitions: number, seed: number): Promise<SustainedResult> {
-  const { name, threads, burst, itemsPerThread, times } = cell;
-  const load: FanOut = { threads, itemsPerThread, burst, pool: cell.pool(seed) };
-  const runs = await withDirectory((directory) => runAll(directory, load, repetitions));
-  const rows = [...runs].map(([who, each]) => ({
-    name: who, runs: each,
-    itemsPerSecond: median(each.map((run) => run.itemsPerSecond)),
-    megabytesPerSecond: median(each.map((run) => run.megabytesPerSecond)),
-  }));
-  const speedOf = (who: string): number => rows.find((row) => row.name === who)?.itemsPerSecond ?? NaN;
-  const bestPeer = PEERS.reduce((best, peer) => (speedOf(peer.name) > speedOf(best.name) ? peer : best), writeKept).name;
+async function measureCell(cell: Cell, repetitions: number, seed: number): Promise<CellResult> {
+  const { load, threads, burst, times } = cell;
+  const rows = await withDirectory((directory) =>
+    withRivals(CONTENDERS, directory, { load, threads, burst, seed }, (rivals) => runAll(rivals, cell, repetitions)));
+  const speedOf = (name: string): number => rows.find((row) => row.name === name)?.itemsPerSecond ?? NaN;
+  const peers = rows.filter(({ kind, runs }) => kind === 'files' && runs.length > 0);
+  const best = peers.reduce((one, other) => (other.itemsPerSecond > one.itemsPerSecond ? other : one));
   return {
-    name, threads, burst, items: threads * itemsPerThread, rows, bestPeer,
-    ratioToBestPeer: speedOf(OURS) / speedOf(bestPeer),
-    target: Math.min(times * speedOf(bestPeer), 0.8 * speedOf(bareWrite.name)),
+    cell, rows, bestPeer: best.name,
+    ratioToBestPeer: speedOf(OURS) / best.itemsPerSecond,
+    target: times === undefined ? undefined : Math.min(times * best.itemsPerSecond, 0.8 * speedOf(BARE)),
   };
 }
 
+const isPeer = ({ contender: { kind } }: Rival): boolean => kind !== 'ours' && kind !== 'limit';
+const speedOf = ({ items, wallMs }: Run): number => items / wallMs;
+
 /** Everybody's runs, one after the other in every repetition. */
-async function runAll(directory: string, load: FanOut, repetitions: number): Promise<Map<string, Run[]>> {
-  let entrants: Entrant[] = [];
-  for (const [index, contender] of [lastword(OURS), ...PEERS, bareWrite].entries()) {
-    const own = join(directory, String(index));
-    mkdirSync(own);
-    entrants.push(await Entrant.open(contender, own, load));
+async function runAll(rivals: readonly Rival[], cell: Cell, repetitions: number): Promise<Row[]> {
+  const there = rivals.filter(({ unavailable }) => unavailable === undefined);
+  const itemsOf = new Map<Rival, number>();
+  const runs = new Map<Rival, Run[]>(rivals.map((rival) => [rival, []]));
+  for (const rival of there) {
+    const speed = speedOf(await rival.run(cell.items * TRY_OUT, false));
+    itemsOf.set(rival, Math.ceil(Math.min(cell.items, Math.max(speed * RUN_MS_MAX, cell.items * TRY_OUT))));
   }
-  const all = entrants;
-  const runs = new Map(all.map((entrant) => [entrant.name, [] as Run[]]));
-  const slow = new Set<Entrant>();
-  for (let repetition = -WARM_UPS; repetition < repetitions; repetition += 1) {
-    for (const entrant of turned(entrants, repetition + WARM_UPS)) {
-      const run = await entrant.run();
-      // A slow one has only its last warm-up.
-      if (repetition >= 0 || repetition === -1) runs.get(entrant.name)?.push(run);
+  const warm = new Map<Rival, Run>();
+  for (const rival of there) warm.set(rival, await rival.run(itemsOf.get(rival) ?? 0, false));
+  const speed = (rival: Rival): number => { const run = warm.get(rival); return run === undefined ? 0 : speedOf(run); };
+  const best = Math.max(...there.filter(isPeer).map(speed));
+  for (let repetition = 0; repetition < repetitions; repetition += 1) {
+    const isLast = repetition === repetitions - 1;
+    for (const rival of turned(there, repetition)) {
+      if (!isLast && isPeer(rival) && speed(rival) * HOPELESS <= best) continue;
+      runs.get(rival)?.push(await rival.run(itemsOf.get(rival) ?? 0, isLast));
     }
-    if (repetition !== -1) continue;
-    const speed = ({ name }: Entrant): number => runs.get(name)?.[0]?.itemsPerSecond ?? 0;
-    const isPeer = ({ name }: Entrant): boolean => name !== OURS && name !== bareWrite.name;
-    const best = Math.max(...entrants.filter(isPeer).map(speed));
-    for (const entrant of entrants) if (isPeer(entrant) && speed(entrant) * HOPELESS <= best) slow.add(entrant);
-    entrants = entrants.filter((entrant) => !slow.has(entrant));
-    for (const { name } of entrants) runs.set(name, []);
   }
-  for (const entrant of all) await entrant.close();
-  return runs;
+  return rivals.map((rival) => rowOf(rival, runs.get(rival) ?? []));
+}
+
+function rowOf({ name, contender: { kind }, unavailable }: Rival, runs: readonly Run[]): Row {
+  const of = (value: (run: Run) => number): number => median(runs.map(value));
+  return {
+    name, kind, runs, ...(unavailable === undefined ? {} : { unavailable }),
+    itemsPerSecond: of(({ items, wallMs }) => (items * 1000) / wallMs),
+    megabytesPerSecond: of(({ bytes, wallMs }) => bytes / 1000 / wallMs),
+    syncedPerSecond: median(runs.flatMap(({ items, syncedMs }) => (syncedMs === undefined ? [] : [(items * 1000) / syncedMs]))),
+    loopUs: of(({ items, loopMs }) => (loopMs * 1000) / items),
+    threadCpuUs: of(({ items, threadCpuMs }) => (threadCpuMs * 1000) / items),
+    processCpuUs: of(({ items, processCpuMs }) => (processCpuMs * 1000) / items),
+    peakBytes: Math.max(...runs.map(({ peakBytes }) => peakBytes)),
+  };
 }
 
 /** Another one is first in each repetition, so that nobody always runs after the same one. */
@@ -130,14 +138,25 @@ function turned<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(first), ...list.slice(0, first)];
 }
 
-export function sustainedTable({ name, threads, burst, items, rows, bestPeer, target }: SustainedResult): string {
+export function cellTitle({ load, threads, burst }: Cell): string {
+  return `${load}, ${whole(threads)} ${threads === 1 ? 'thread' : 'threads'}, ${burst === 1 ? 'one by one' : `bursts of ${burst}`}`;
+}
+
+export const CELL_HEAD = ['', 'items/s', 'MB/s', 'of best', 'synced items/s', 'loop µs', 'thread CPU µs', 'all CPU µs', 'peak MB', 'runs'] as const;
+
+export function cellRows({ rows, bestPeer }: CellResult): string[][] {
   const best = rows.find((row) => row.name === bestPeer)?.itemsPerSecond ?? NaN;
+  return rows.map((row) => (row.unavailable === undefined
+    ? [
+        row.name, whole(row.itemsPerSecond), figure(row.megabytesPerSecond), `${figure(row.itemsPerSecond / best)} ×`, whole(row.syncedPerSecond),
+        figure(row.loopUs), figure(row.threadCpuUs), figure(row.processCpuUs), figure(row.peakBytes / 1e6), String(row.runs.length),
+      ]
+    : [row.name, row.unavailable]));
+}
+
+export function cellTable(result: CellResult): string {
+  const { cell, rows, target } = result;
   const ours = rows.find((row) => row.name === OURS)?.itemsPerSecond ?? NaN;
-  const lines = rows.map((row) => [
-    row.name, whole(row.itemsPerSecond), figure(row.megabytesPerSecond), `${figure(row.itemsPerSecond / best)} ×`,
-    String(row.runs.length),
-  ]);
-  return `  ${name}, ${whole(threads)} threads, bursts of ${burst}, ${whole(items)} items\n`
-    + table([['', 'items/s', 'MB/s', 'of best peer', 'runs'], ...lines], '    ')
-    + `    target ${whole(target)} items/s: ${ours >= target ? 'met' : 'MISSED'}\n`;
+  return `  ${cellTitle(cell)}, ${whole(cell.items)} items of ${whole(bytesOf(cell.load))} bytes\n${table([CELL_HEAD, ...cellRows(result)], '    ')}`
+    + (target === undefined ? '' : `    target ${whole(target)} items/s: ${ours >= target ? 'met' : 'MISSED'}\n`);
 }

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { Recording } from '../peers/contender.js';
 
 const LINE_FEED = 0x0a;
 const COMMA = 0x2c;
@@ -6,22 +7,51 @@ const ZERO = 0x30;
 /** Every contender's line begins with a timestamp of fixed length, then the ordinal. */
 const ORDINAL_OFFSET = '{"timestamp":"2026-11-21T02:35:23.058Z","ordinal":'.length;
 
-/** A figure counts only when the files are whole: every line is there, in order, to its end. */
+/** A figure counts only when what was recorded is whole: every line is there, in order, to its end. */
 export class LineVerifier {
   readonly #name: string;
+  readonly #recording: Recording;
   readonly #files: { readonly path: string; offset: number; ordinal: number }[];
+  readonly #stored: number[] = [];
 
-  constructor(name: string, paths: readonly string[], headerLines: number) {
+  constructor(name: string, recording: Recording) {
     this.#name = name;
-    this.#files = paths.map((path) => ({ path, offset: 0, ordinal: -headerLines }));
+    this.#recording = recording;
+    this.#files = recording.paths.map((path) => ({ path, offset: 0, ordinal: -recording.headerLines }));
   }
 
-  /** Reads what came since the last time; returns its bytes. @throws when a file does not end with line `items`. */
-  verify(items: number): number {
-    return this.#files.reduce((bytes, file) => bytes + this.#verifyFile(file, items), 0);
+  /**
+   * Reads what came since the last time; returns its bytes.
+   * @param items how many every thread has by now. @throws when a thread does not end with that line.
+   */
+  async verify(items: readonly number[]): Promise<number> {
+    let bytes = 0;
+    for (const [thread, count] of items.entries()) {
+      const file = this.#files[thread];
+      bytes += file === undefined ? await this.#verifyStored(thread, count) : this.#verifyFile(file, count);
+    }
+    return bytes;
+  }
+
+  async #verifyStored(thread: number, items: number): Promise<number> {
+    const known = this.#stored[thread] ?? 0;
+    if (items === known) return 0;
+    const lines = await this.#recording.lines?.(thread, known + 1) ?? [];
+    let bytes = 0;
+    for (const [index, line] of lines.entries()) {
+      const whole = Buffer.from(line);
+      if (ordinalAt(whole, ORDINAL_OFFSET) !== known + 1 + index || whole.at(-1) !== LINE_FEED) {
+        throw new Error(`${this.#name}: thread ${thread} has no whole line for ordinal ${known + 1 + index}`);
+      }
+      bytes += whole.length;
+    }
+    if (known + lines.length !== items) throw new Error(`${this.#name}: thread ${thread} has ${known + lines.length} of ${items} items`);
+    this.#stored[thread] = items;
+    return bytes;
   }
 
   #verifyFile(file: { readonly path: string; offset: number; ordinal: number }, items: number): number {
+    if (file.ordinal === items) return 0;
     const bytes = readFrom(file.path, file.offset);
     for (let from = 0; from < bytes.length;) {
       const end = bytes.indexOf(LINE_FEED, from);
@@ -54,7 +84,7 @@ function readFrom(path: string, offset: number): Buffer {
 
 function ordinalAt(bytes: Buffer, offset: number): number {
   let value = 0;
-  for (let at = offset; bytes[at] !== COMMA; at += 1) {
+  for (let at = offset; at < bytes.length && bytes[at] !== COMMA; at += 1) {
     const digit = (bytes[at] ?? -1) - ZERO;
     if (digit < 0 || digit > 9) return NaN;
     value = value * 10 + digit;
