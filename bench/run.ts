@@ -1,66 +1,58 @@
 import { writeFileSync } from 'node:fs';
 import { UsageError, parseOptions, runProgram, seedOf } from './cli.js';
-import { environment } from './environment.js';
-import { bytesText } from './format.js';
-import { appendTable, runAppend, type AppendResult } from './scenarios/append.js';
-import { runLists } from './scenarios/lists.js';
-import { readingTable, runReading, type ReadingRow } from './scenarios/reading.js';
-import { SIZES, THREADS, cellTable, runCells, type CellResult } from './scenarios/sustained.js';
+import { environment, type Environment } from './environment.js';
+import { bytesText, whole } from './format.js';
+import { FULL, QUICK, SCENARIOS, SCENARIO_NAMES, type Results, type Scenario } from './scenarios/all.js';
+import { targetsOf, targetsTable } from './targets.js';
 
-const SCENARIOS = ['append', 'sustained', 'threads', 'reading', 'lists'] as const;
-const QUICK = { appendRounds: 80, repetitions: 3 } as const;
-const FULL = { appendRounds: 300, repetitions: 7 } as const;
-
-const USAGE = `npm run bench -- [--quick] [--only <${SCENARIOS.join('|')}>] [--seed <number>] [--json <file>]
-  --quick   fewer rounds; less than two minutes
-  --only    one scenario
+const USAGE = `npm run bench -- [--quick] [--only <${SCENARIO_NAMES.join('|')}>]... [--seed <number>] [--json <file>]
+  --quick   fewer cells, items and rounds; less than two minutes
+  --only    one scenario; may be repeated
   --json    writes all figures, of every round too, to this file`;
 
-interface Results { append?: AppendResult[]; sustained?: CellResult[]; threads?: CellResult[]; reading?: ReadingRow[]; lists?: ReadingRow[] }
+/** What --json writes, and the report is made of. */
+export interface Outcome extends Results {
+  readonly environment: Environment;
+  readonly seed: number;
+  readonly quick: boolean;
+  readonly seconds: number;
+}
+
+/** Digits that a figure of a round is written with. */
+const DIGITS = 5;
 
 async function main(): Promise<number> {
   const options = parseOptions({
-    quick: { type: 'boolean' }, only: { type: 'string' }, seed: { type: 'string' }, json: { type: 'string' },
+    quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true }, seed: { type: 'string' }, json: { type: 'string' },
   });
-  const scenarios = SCENARIOS.filter((scenario) => options.only === undefined || options.only === scenario);
-  if (scenarios.length === 0) throw new UsageError(`--only takes one of ${SCENARIOS.join(', ')}, not '${options.only}'`);
+  const unknown = options.only?.find((name) => !SCENARIO_NAMES.includes(name as Scenario));
+  if (unknown !== undefined) throw new UsageError(`--only takes one of ${SCENARIO_NAMES.join(', ')}, not '${unknown}'`);
   const seed = seedOf(options.seed);
   if (options.json !== undefined) claimFile(options.json);
-  const { appendRounds, repetitions } = options.quick === true ? QUICK : FULL;
 
   const where = environment();
   print(`lastword ${where.commit}, Node ${where.node}, ${where.system}\n`
     + `${where.cpu}, ${where.cores} cores, ${bytesText(where.memoryBytes)}, load ${where.load.toFixed(2)}, ${where.fileSystem}\n`
     + `seed ${seed}\n`);
-
+  const begin = performance.now();
   const results: Results = {};
-  if (scenarios.includes('append')) {
-    print(`\nCost to the calling thread, per item (medians of ${appendRounds} alternating rounds)\n`);
-    results.append = await runAppend(appendRounds, seed);
-    print(appendTable(results.append));
+  for (const name of SCENARIO_NAMES) {
+    if (options.only?.includes(name) ?? true) Object.assign(results, { [name]: await SCENARIOS[name](options.quick ? QUICK : FULL, seed, print) });
   }
-  if (scenarios.includes('sustained')) {
-    print(`\nSustained until write() has returned for the last item (medians of ${repetitions} interleaved runs, after two to warm up)\n`);
-    results.sustained = await runCells(SIZES, repetitions, seed, (result) => print(`\n${cellTable(result)}`));
-  }
-  if (scenarios.includes('threads')) {
-    print(`\nThe same over more and more threads\n`);
-    results.threads = await runCells(THREADS, repetitions, seed, (result) => print(`\n${cellTable(result)}`));
-  }
-  if (scenarios.includes('reading')) {
-    print(`\nReading back (medians of ${repetitions} alternating rounds)\n`);
-    results.reading = await runReading(repetitions, options.quick === true, seed);
-    print(readingTable(results.reading));
-  }
-  if (scenarios.includes('lists')) {
-    print(`\nLists (medians of ${repetitions} rounds, each of fresh processes)\n`);
-    results.lists = await runLists(repetitions, options.quick === true, seed);
-    print(readingTable(results.lists));
-  }
+  const seconds = (performance.now() - begin) / 1000;
+  const targets = targetsOf(results);
+  if (targets.length > 0) print(`\nTargets (* must hold)\n${targetsTable(targets)}`);
+  print(`\n${whole(seconds)} s\n`);
   if (options.json !== undefined) {
-    writeFileSync(options.json, `${JSON.stringify({ environment: where, seed, quick: options.quick === true, ...results }, null, 2)}\n`);
+    writeFileSync(options.json, textOf({ environment: where, seed, quick: options.quick, seconds, ...results }));
   }
   return 0;
+}
+
+/** A line for each scenario. */
+function textOf(outcome: Outcome): string {
+  const rounded = (_name: string, value: unknown): unknown => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(DIGITS)) : value);
+  return `{\n${Object.entries(outcome).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value, rounded)}`).join(',\n')}\n}\n`;
 }
 
 /** Now, not after two minutes of work. */

@@ -1,8 +1,18 @@
-import { openSidecar, type RolloutItem, type SidecarOptions, type Thread } from 'lastword';
+import { openSidecar, type RolloutItem, type SidecarOptions } from 'lastword';
 import type { Contender } from './contender.js';
 
-const CREATED_AT_ONCE = 64;
+const AT_ONCE = 64;
 const NO_SYNCS = { syncIntervalMs: 0, unsyncedBytes: 1 << 30 } as const;
+
+/** The results of so many calls, some of them at once. */
+export async function batched<T>(count: number, call: (index: number) => Promise<T> | T): Promise<T[]> {
+  const results: T[] = [];
+  while (results.length < count) {
+    const from = results.length;
+    results.push(...await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - from) }, (_none, index) => call(from + index))));
+  }
+  return results;
+}
 
 /**
  * The library, driven as its documentation tells a host to: append, and await drained() when needsDrain says so. It syncs
@@ -14,11 +24,7 @@ export function lastword(name: string, options: Omit<SidecarOptions, 'directory'
     kind: 'ours',
     async open(directory, count) {
       const sidecar = await openSidecar({ ...options, directory });
-      const threads: Thread[] = [];
-      while (threads.length < count) {
-        const batch = Array.from({ length: Math.min(CREATED_AT_ONCE, count - threads.length) }, () => sidecar.createThread());
-        threads.push(...await Promise.all(batch));
-      }
+      const threads = await batched(count, () => sidecar.createThread());
       return {
         paths: threads.map(({ path }) => path),
         headerLines: 1,

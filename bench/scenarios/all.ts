@@ -1,0 +1,76 @@
+import { appendTable, runAppend, type AppendResult } from './append.js';
+import { latencyTable, loopTable, runLatency, runLoop, type LatencyRow, type LoopRow } from './host.js';
+import { lifecycleTable, runLifecycle, type LifecycleRow } from './lifecycle.js';
+import { runLists } from './lists.js';
+import { readingTable, runReading, type ReadingRow } from './reading.js';
+import { SIZES, THREADS, cellTable, runCells, type Cell, type CellResult } from './sustained.js';
+import { runSynced, syncedTable, type SyncedRow } from './synced.js';
+
+/** By scenario; those that ran. */
+export interface Results {
+  append?: AppendResult[];
+  sustained?: CellResult[];
+  threads?: CellResult[];
+  latency?: LatencyRow[];
+  loop?: LoopRow[];
+  synced?: SyncedRow[];
+  lifecycle?: LifecycleRow[];
+  reading?: ReadingRow[];
+  lists?: ReadingRow[];
+}
+export type Scenario = keyof Required<Results>;
+
+/** How much is measured. */
+interface Extent {
+  readonly appendRounds: number;
+  readonly repetitions: number;
+  readonly sizes: readonly Cell[];
+  readonly threads: readonly Cell[];
+  readonly samples: number;
+  readonly loopMs: number;
+  readonly syncRounds: number;
+  readonly isQuick: boolean;
+}
+
+const QUICK_SIZES = new Set(['116 B', '1.1 kB', '8.5 kB', 'mix']);
+const QUICK_THREADS = new Set([1, 100, 1000]);
+const QUICK_PART = 4;
+
+export const FULL: Extent = { appendRounds: 300, repetitions: 5, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 4000, syncRounds: 9, isQuick: false };
+export const QUICK: Extent = {
+  appendRounds: 60, repetitions: 2, samples: 120, loopMs: 800, syncRounds: 3, isQuick: true,
+  sizes: SIZES.filter(({ load }) => QUICK_SIZES.has(load)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
+  threads: THREADS.filter(({ threads }) => QUICK_THREADS.has(threads)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
+};
+
+type Print = (text: string) => void;
+type Runner<S extends Scenario> = (extent: Extent, seed: number, print: Print) => Promise<Required<Results>[S]>;
+
+/** Prints a title, then the table of what the scenario found. */
+const runner = <S extends Scenario>(title: (extent: Extent) => string, run: (extent: Extent, seed: number) => Promise<Required<Results>[S]>, tableOf: (result: Required<Results>[S]) => string): Runner<S> =>
+  async (extent, seed, print) => {
+    print(`\n${title(extent)}\n`);
+    const result = await run(extent, seed);
+    print(tableOf(result));
+    return result;
+  };
+
+const cells = (title: string, of: (extent: Extent) => readonly Cell[]) => async (extent: Extent, seed: number, print: Print): Promise<CellResult[]> => {
+  print(`\n${title} (medians of ${extent.repetitions} interleaved runs, after two to warm up)\n`);
+  return runCells(of(extent), extent.repetitions, seed, (result) => print(`\n${cellTable(result)}`));
+};
+
+/** In the order in which they run. */
+export const SCENARIOS: { readonly [S in Scenario]: Runner<S> } = {
+  append: runner(({ appendRounds }) => `Cost to the calling thread, per item (medians of ${appendRounds} alternating rounds)`,
+    ({ appendRounds }, seed) => runAppend(appendRounds, seed), appendTable),
+  sustained: cells('Sustained until write() has returned for the last item, 100 threads', ({ sizes }) => sizes),
+  threads: cells('The same over more and more threads', ({ threads }) => threads),
+  latency: runner(({ samples }) => `Latency when idle (${samples} items, one at a time, in four interleaved parts)`, ({ samples }, seed) => runLatency(samples, seed), latencyTable),
+  loop: runner(() => 'Delay of the host\'s event loop under full load, above what it is without (medians of four interleaved parts)', ({ loopMs }, seed) => runLoop(loopMs, seed), loopTable),
+  synced: runner(({ syncRounds }) => `Group commit (medians of ${syncRounds} alternating rounds)`, ({ syncRounds, isQuick }, seed) => runSynced(syncRounds, isQuick, seed), syncedTable),
+  lifecycle: runner(() => 'Threads created, idle, closed and opened again (per thread, fresh processes)', ({ isQuick }) => runLifecycle(isQuick), lifecycleTable),
+  reading: runner(({ repetitions }) => `Reading back (medians of ${repetitions} alternating rounds)`, ({ repetitions, isQuick }, seed) => runReading(repetitions, isQuick, seed), readingTable),
+  lists: runner(({ repetitions }) => `Lists (medians of ${repetitions} rounds, each of fresh processes)`, ({ repetitions, isQuick }, seed) => runLists(repetitions, isQuick, seed), readingTable),
+};
+export const SCENARIO_NAMES = Object.keys(SCENARIOS) as Scenario[];
