@@ -103,11 +103,12 @@ export class Rival {
   }
 }
 
-/** Opens all of them; calls `body`; closes them. */
+/** Opens all of them, at once; calls `body`; closes them. */
 export async function withRivals<T>(contenders: readonly Contender[], directory: string, load: CellLoad, body: (rivals: Rival[]) => Promise<T>): Promise<T> {
-  const rivals: Rival[] = [];
+  const opened = await Promise.allSettled(contenders.map((contender, index) => Rival.open(contender, join(directory, String(index)), load)));
+  const rivals = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   try {
-    for (const [index, contender] of contenders.entries()) rivals.push(await Rival.open(contender, join(directory, String(index)), load));
+    for (const each of opened) if (each.status === 'rejected') throw each.reason;
     return await body(rivals);
   } finally {
     for (const rival of rivals) await rival.close();

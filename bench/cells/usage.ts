@@ -9,7 +9,7 @@ const HAS_SCHEDSTAT = existsSync(SCHEDSTAT);
 const threadCpuUsage = (process as { threadCpuUsage?: () => { user: number; system: number } }).threadCpuUsage;
 
 /** CPU time of the calling thread, ms; NaN where the system does not say. */
-function threadCpuMs(): number {
+export function threadCpuMs(): number {
   if (threadCpuUsage !== undefined) {
     const { user, system } = threadCpuUsage.call(process);
     return (user + system) / 1000;

@@ -1,5 +1,4 @@
-import { ClassicLevel } from 'classic-level';
-import { recordLine, type Contender } from './contender.js';
+import { installed, recordLine, type Contender } from './contender.js';
 
 /** Lines that are given to one batch(). */
 const BATCH_MAX = 512;
@@ -18,6 +17,7 @@ export const classicLevel: Contender = {
   name: 'classic-level',
   kind: 'store',
   async open(directory) {
+    const { ClassicLevel } = await installed('classic-level', () => import('classic-level'));
     const store = new ClassicLevel<string, string>(`${directory}/store`);
     await store.open();
     let queue: { readonly type: 'put'; readonly key: string; readonly value: string }[] = [];

@@ -16,6 +16,15 @@ export class Unavailable extends Error {
   override readonly name = 'Unavailable';
 }
 
+/** A module that a platform may do without. @throws Unavailable */
+export async function installed<T>(name: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    throw new Unavailable(`no ${name} for Node ${process.version}, ${process.platform} ${process.arch}`, { cause });
+  }
+}
+
 export interface Recording {
   /** By thread; none where lines() gives what was stored, or where nothing is. */
   readonly paths: readonly string[];

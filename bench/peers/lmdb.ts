@@ -1,5 +1,4 @@
-import { open } from 'lmdb';
-import { recordLine, type Contender } from './contender.js';
+import { installed, recordLine, type Contender } from './contender.js';
 
 /** Puts that may wait for their commit. */
 const QUEUED_MAX = 16_384;
@@ -12,14 +11,15 @@ const QUEUED_MAX = 16_384;
 export const lmdb: Contender = {
   name: 'lmdb',
   kind: 'store',
-  open(directory) {
+  async open(directory) {
+    const { open } = await installed('lmdb', () => import('lmdb'));
     const store = open<string, [number, number]>({ path: `${directory}/store`, encoding: 'string', noSync: true });
     let queued = 0;
     const committed = async (): Promise<void> => {
       await store.committed;
       queued = 0;
     };
-    return Promise.resolve({
+    return {
       paths: [],
       headerLines: 0,
       append(thread: number, ordinal: number, item): boolean {
@@ -32,6 +32,6 @@ export const lmdb: Contender = {
       lines: (thread: number, ordinal: number) =>
         Promise.resolve([...store.getRange({ start: [thread, ordinal], end: [thread + 1, 0] })].map(({ value }) => value)),
       close: () => store.close(),
-    });
+    };
   },
 };

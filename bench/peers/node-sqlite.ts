@@ -1,4 +1,4 @@
-import { Unavailable, nothing, recordLine, type Contender } from './contender.js';
+import { installed, nothing, recordLine, type Contender } from './contender.js';
 
 /** Lines of one transaction. */
 const TRANSACTION_LINES = 512;
@@ -6,15 +6,6 @@ const TRANSACTION_LINES = 512;
 /** What is used of node:sqlite; the types of Node 20 do not know it. */
 interface Statement { run(...values: unknown[]): unknown; all(...values: unknown[]): Record<string, unknown>[] }
 interface Sqlite { readonly DatabaseSync: new (path: string) => { exec(sql: string): void; prepare(sql: string): Statement; close(): void } }
-
-async function sqlite(): Promise<Sqlite> {
-  const specifier: string = 'node:sqlite';
-  try {
-    return await import(specifier) as Sqlite;
-  } catch (cause) {
-    throw new Unavailable(`node:sqlite is not in Node ${process.version}`, { cause });
-  }
-}
 
 /**
  * One table for all threads. `synchronous` is off: "SQLite continues without syncing as soon as it has handed data off to the
@@ -25,7 +16,8 @@ export const nodeSqlite: Contender = {
   name: 'node:sqlite',
   kind: 'store',
   async open(directory) {
-    const { DatabaseSync } = await sqlite();
+    const specifier: string = 'node:sqlite';
+    const { DatabaseSync } = await installed(specifier, () => import(specifier) as Promise<Sqlite>);
     const database = new DatabaseSync(`${directory}/store.db`);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF');
     database.exec('CREATE TABLE records (thread INTEGER, ordinal INTEGER, line TEXT, PRIMARY KEY (thread, ordinal)) WITHOUT ROWID');
