@@ -4,8 +4,8 @@ import { Unavailable } from '../peers/contender.js';
 import { Entrant, type CellLoad } from './entrant.js';
 import type { Answer, Request } from './rival.js';
 
-const [name = '', directory = '', text = ''] = process.argv.slice(2);
-const load = JSON.parse(text) as CellLoad;
+const [name = '', directory = '', loadText = ''] = process.argv.slice(2);
+const load = JSON.parse(loadText) as CellLoad;
 let entrant: Entrant | undefined;
 
 async function open(): Promise<null> {
@@ -36,14 +36,17 @@ function send(answer: Answer): void {
 
 function failure(error: unknown): Answer {
   if (error instanceof Unavailable) return { unavailable: error.message };
-  const code = (error as { code?: unknown }).code;
-  if (code === 'EMFILE' || code === 'ENFILE') return { unavailable: `cannot hold ${load.threads} descriptors (${code})` };
-  return { failed: error instanceof Error ? error.stack ?? error.message : String(error) };
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  // Out of a worker comes the message alone.
+  const [refused] = /\bE[MN]FILE\b/.exec(text) ?? [];
+  return refused === undefined ? { failed: text } : { unavailable: `cannot hold ${load.threads} descriptors (${refused})` };
 }
 
 process.on('message', (request: Request) => {
   perform(request).then((value) => { send({ value }); }, (error: unknown) => { send(failure(error)); });
 });
+// However the benchmark ends, nobody is left behind.
+process.on('disconnect', () => { process.exit(); });
 // A stream that cannot open its file says so where nobody can await it.
 process.on('uncaughtException', (error) => {
   send(failure(error));

@@ -23,7 +23,7 @@ export interface Run extends Usage {
   readonly bytes: number;
   /** Until the data syncs had returned, ms from the start; where it was asked for. */
   readonly syncedMs: number | undefined;
-  /** The most memory it took, above what the process had before the contender was opened. */
+  /** The most memory the process had; Node and the load's items are in it, the same for everybody. */
   readonly peakBytes: number;
 }
 
@@ -46,18 +46,16 @@ export class Entrant {
   readonly #pool: readonly RolloutItem[];
   readonly #verifier: LineVerifier;
   readonly #alive = setInterval(() => undefined, ALIVE_MS);
-  readonly #bytesBefore: number;
   /** Items each thread has. */
   readonly #recorded: number[];
   #thread = 0;
   #next = 0;
 
-  private constructor(contender: Contender, recording: Recording, directory: string, load: CellLoad, pool: readonly RolloutItem[], bytesBefore: number) {
+  private constructor(contender: Contender, recording: Recording, directory: string, load: CellLoad, pool: readonly RolloutItem[]) {
     this.#recording = recording;
     this.#directory = directory;
     this.#load = load;
     this.#pool = pool;
-    this.#bytesBefore = bytesBefore;
     this.#recorded = Array.from({ length: load.threads }, () => 0);
     this.#verifier = new LineVerifier(contender.name, recording);
   }
@@ -65,8 +63,7 @@ export class Entrant {
   static async open(contender: Contender, directory: string, load: CellLoad): Promise<Entrant> {
     const pool = poolOf(load.load, load.seed);
     collectGarbage();
-    const bytesBefore = process.memoryUsage.rss();
-    return new Entrant(contender, await contender.open(directory, load.threads), directory, load, pool, bytesBefore);
+    return new Entrant(contender, await contender.open(directory, load.threads), directory, load, pool);
   }
 
   /** The clock stops when write() has returned for the last item; then every line is looked for. Whole bursts only. */
@@ -85,7 +82,7 @@ export class Entrant {
     const usage = end();
     if (isSynced) await (recording.sync?.() ?? syncSideBySide(filesBelow(this.#directory)));
     const syncedMs = isSynced ? end().wallMs : undefined;
-    const peak = Math.max(0, peakBytes() - this.#bytesBefore);
+    const peak = peakBytes();
     const bytes = await this.#verifier.verify(this.#recorded);
     return { ...usage, items: bursts * this.#load.burst, bytes, syncedMs, peakBytes: peak };
   }

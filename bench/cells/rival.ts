@@ -32,9 +32,14 @@ export class Rival {
   /** Opened, or with `unavailable` set. */
   static async open(contender: Contender, directory: string, load: CellLoad): Promise<Rival> {
     mkdirSync(directory);
-    const child = fork(CHILD, [contender.name, directory, JSON.stringify(load)], { serialization: 'advanced' });
+    const child = fork(CHILD, [contender.name, directory, JSON.stringify(load)], {
+      serialization: 'advanced', execArgv: ['--disable-warning=ExperimentalWarning'],   // node:sqlite's
+    });
     const rival = new Rival(contender, child, directory);
-    const answer = await rival.#ask({ what: 'open' });
+    const answer = await rival.#ask({ what: 'open' }).catch((error: unknown) => {
+      child.kill();
+      throw error;
+    });
     if ('unavailable' in answer) {
       rival.unavailable = answer.unavailable;
       await rival.#end();

@@ -2,8 +2,8 @@ import { appendFile } from 'node:fs/promises';
 import { peerPaths, recordLine, type Contender } from './contender.js';
 import { Outstanding } from './outstanding.js';
 
-/** More calls would only be memory: libuv has four threads for them. */
-const CALLS_MAX = 4096;
+/** Each may hold a descriptor, and libuv has four threads for all of them. */
+const CALLS_MAX = 256;
 
 /**
  * fs.promises.appendFile, chained per thread: "These operations are not synchronized or threadsafe" (Node's documentation of

@@ -127,10 +127,10 @@ export function latencyChart(rows: readonly LatencyRow[]): string {
   return drawing.toString();
 }
 
-/** Peak memory above the process's own in the cells given; and what an idle thread holds. */
+/** Peak memory of the whole process in the cells given; and what an idle thread holds. */
 export function memoryChart(cells: readonly CellResult[], lifecycle: readonly LifecycleRow[]): string {
   const all: Panel[] = cells.map(({ cell, rows }) => ({
-    title: `peak, ${cellTitle(cell)}`,
+    title: `peak of the process, ${cellTitle(cell)}`,
     bars: rows.filter(({ kind, unavailable }) => kind !== 'limit' && unavailable === undefined)
       .map((row) => ({ name: row.name, value: row.peakBytes, text: bytesText(row.peakBytes), color: colorOf(row) })),
   }));
