@@ -5,7 +5,7 @@ import { poolOf, type Load } from '../load/pool.js';
 import { Prng } from '../load/prng.js';
 import type { Contender, Recording } from '../peers/contender.js';
 import { collectGarbage } from '../scenarios/support.js';
-import { filesBelow, syncSideBySide } from './sync-side-by-side.js';
+import { syncSideBySide } from './sync-side-by-side.js';
 import { beginUsage, peakBytes, resetPeak, type Usage } from './usage.js';
 import { LineVerifier } from './verify-lines.js';
 
@@ -80,7 +80,7 @@ export class Entrant {
     }
     await recording.complete();
     const usage = end();
-    if (isSynced) await (recording.sync?.() ?? syncSideBySide(filesBelow(this.#directory)));
+    if (isSynced) await (recording.sync?.() ?? syncSideBySide(this.#directory));
     const syncedMs = isSynced ? end().wallMs : undefined;
     const peak = peakBytes();
     const bytes = await this.#verifier.verify(this.#recorded);

@@ -3,7 +3,7 @@ import { latencyTable, loopTable, runLatency, runLoop, type LatencyRow, type Loo
 import { lifecycleTable, runLifecycle, type LifecycleRow } from './lifecycle.js';
 import { runLists } from './lists.js';
 import { readingTable, runReading, type ReadingRow } from './reading.js';
-import { SIZES, THREADS, cellTable, runCells, type Cell, type CellResult } from './sustained.js';
+import { SIZES, THREADS, cellTable, runCells, type Cell, type CellExtent, type CellResult } from './sustained.js';
 import { runSynced, syncedTable, type SyncedRow } from './synced.js';
 
 /** By scenario; those that ran. */
@@ -21,9 +21,8 @@ export interface Results {
 export type Scenario = keyof Required<Results>;
 
 /** How much is measured. */
-interface Extent {
+interface Extent extends CellExtent {
   readonly appendRounds: number;
-  readonly repetitions: number;
   readonly sizes: readonly Cell[];
   readonly threads: readonly Cell[];
   readonly samples: number;
@@ -36,9 +35,9 @@ const QUICK_SIZES = new Set(['116 B', '1.1 kB', '8.5 kB', 'mix']);
 const QUICK_THREADS = new Set([1, 100, 1000]);
 const QUICK_PART = 4;
 
-export const FULL: Extent = { appendRounds: 300, repetitions: 5, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 4000, syncRounds: 9, isQuick: false };
+export const FULL: Extent = { appendRounds: 300, repetitions: 5, runMsMax: 1000, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 4000, syncRounds: 9, isQuick: false };
 export const QUICK: Extent = {
-  appendRounds: 60, repetitions: 2, samples: 120, loopMs: 800, syncRounds: 3, isQuick: true,
+  appendRounds: 60, repetitions: 2, runMsMax: 250, samples: 120, loopMs: 800, syncRounds: 3, isQuick: true,
   sizes: SIZES.filter(({ load }) => QUICK_SIZES.has(load)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
   threads: THREADS.filter(({ threads }) => QUICK_THREADS.has(threads)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
 };
@@ -57,7 +56,7 @@ const runner = <S extends Scenario>(title: (extent: Extent) => string, run: (ext
 
 const cells = (title: string, of: (extent: Extent) => readonly Cell[]) => async (extent: Extent, seed: number, print: Print): Promise<CellResult[]> => {
   print(`\n${title} (medians of ${extent.repetitions} interleaved runs, after two to warm up)\n`);
-  return runCells(of(extent), extent.repetitions, seed, (result) => print(`\n${cellTable(result)}`));
+  return runCells(of(extent), extent, seed, (result) => print(`\n${cellTable(result)}`));
 };
 
 /** In the order in which they run. */

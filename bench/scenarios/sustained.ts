@@ -11,8 +11,12 @@ const BARE = 'bare write() of ready bytes';
 const HOPELESS = 1.6;
 /** The first warm-up: a part of the items, to see what all of them would take. */
 const TRY_OUT = 0.1;
-/** Longest run of a contender that is slow, ms; it gets fewer items then. */
-const RUN_MS_MAX = 1000;
+
+export interface CellExtent {
+  readonly repetitions: number;
+  /** Longest run of a contender that is slow, ms; it gets fewer items then, but not less than a tenth. */
+  readonly runMsMax: number;
+}
 
 /** One cell of the table. `times` is the least that is wanted, as a multiple of the best recorder of files. */
 export interface Cell {
@@ -67,21 +71,21 @@ export interface CellResult {
 
 /** Items per second until write() has returned for the last one; everybody's lines are checked after every run. */
 export async function runCells(
-  cells: readonly Cell[], repetitions: number, seed: number, onCell: (result: CellResult) => void,
+  cells: readonly Cell[], extent: CellExtent, seed: number, onCell: (result: CellResult) => void,
 ): Promise<CellResult[]> {
   const results: CellResult[] = [];
   for (const cell of cells) {
-    const result = await measureCell(cell, repetitions, seed);
+    const result = await measureCell(cell, extent, seed);
     onCell(result);
     results.push(result);
   }
   return results;
 }
 
-async function measureCell(cell: Cell, repetitions: number, seed: number): Promise<CellResult> {
+async function measureCell(cell: Cell, extent: CellExtent, seed: number): Promise<CellResult> {
   const { load, threads, burst, times } = cell;
   const rows = await withDirectory((directory) =>
-    withRivals(CONTENDERS, directory, { load, threads, burst, seed }, (rivals) => runAll(rivals, cell, repetitions)));
+    withRivals(CONTENDERS, directory, { load, threads, burst, seed }, (rivals) => runAll(rivals, cell, extent)));
   const speedOf = (name: string): number => rows.find((row) => row.name === name)?.itemsPerSecond ?? NaN;
   const peers = rows.filter(({ kind, runs }) => kind === 'files' && runs.length > 0);
   const best = peers.reduce((one, other) => (other.itemsPerSecond > one.itemsPerSecond ? other : one));
@@ -97,13 +101,13 @@ const isPeer = ({ contender: { kind } }: Rival): boolean => kind !== 'ours' && k
 const speedOf = ({ items, wallMs }: Run): number => items / wallMs;
 
 /** Everybody's runs, one after the other in every repetition. */
-async function runAll(rivals: readonly Rival[], cell: Cell, repetitions: number): Promise<Row[]> {
+async function runAll(rivals: readonly Rival[], cell: Cell, { repetitions, runMsMax }: CellExtent): Promise<Row[]> {
   const there = rivals.filter(({ unavailable }) => unavailable === undefined);
   const itemsOf = new Map<Rival, number>();
   const runs = new Map<Rival, Run[]>(rivals.map((rival) => [rival, []]));
   for (const rival of there) {
     const speed = speedOf(await rival.run(cell.items * TRY_OUT, false));
-    itemsOf.set(rival, Math.ceil(Math.min(cell.items, Math.max(speed * RUN_MS_MAX, cell.items * TRY_OUT))));
+    itemsOf.set(rival, Math.ceil(Math.min(cell.items, Math.max(speed * runMsMax, cell.items * TRY_OUT))));
   }
   const warm = new Map<Rival, Run>();
   for (const rival of there) warm.set(rival, await rival.run(itemsOf.get(rival) ?? 0, false));
