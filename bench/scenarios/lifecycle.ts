@@ -5,7 +5,7 @@ import { figure, table, whole } from '../format.js';
 import { CONTENDERS, OURS } from '../peers/all.js';
 import { withDirectory } from './support.js';
 
-const THREADS = { quick: 2000, full: 10_000 } as const;
+const THREADS = { quick: 1000, full: 10_000 } as const;
 const CHILD = fileURLToPath(new URL('lifecycle-child.js', import.meta.url));
 /** The least that is wanted of a thread that does nothing, bytes. */
 export const IDLE_BYTES_MAX = 4096;
