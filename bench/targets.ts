@@ -54,7 +54,7 @@ function sustainedTarget({ cell, rows, target, ratioToBestPeer, bestPeer }: Cell
   const ours = rows.find(({ name }) => name === OURS)?.itemsPerSecond ?? NaN;
   if (target === undefined || cell.times === undefined) return [];
   const wanted = (target / ours) * ratioToBestPeer;
-  const what = wanted < cell.times - 1e-6 ? `≥ ${figure(wanted)} × (0.8 × bare write())` : `≥ ${cell.times} ×`;
+  const what = wanted < 0.995 * cell.times ? `≥ ${figure(wanted)} × (0.8 × bare write())` : `≥ ${cell.times} ×`;
   return [{
     figure: `sustained, ${cellTitle(cell)}, of the best peer`, target: what, reached: `${figure(ratioToBestPeer)} × ${bestPeer}`,
     isMet: ours >= target, isBold: true,

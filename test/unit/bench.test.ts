@@ -1,5 +1,5 @@
 /** The benchmark's figures count only when everything is there; its report is made of what is committed. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RolloutItem } from 'lastword';
@@ -15,7 +15,9 @@ import { nodeSqlite } from '../../bench/peers/node-sqlite.js';
 import { sonicBooms } from '../../bench/peers/sonic-boom.js';
 import { appendFile, writeKept } from '../../bench/peers/sync-files.js';
 import { writeStreams } from '../../bench/peers/write-stream.js';
+import { reportOf, type Committed } from '../../bench/report/markdown.js';
 import { targetsOf } from '../../bench/targets.js';
+import { ROOT } from '../support/source.js';
 
 const LOAD: CellLoad = { load: '520 B', threads: 3, burst: 4, seed: 20261121 };
 const ITEMS = 40;
@@ -75,5 +77,15 @@ describe('the report', () => {
     const synced = (ratio: number) => ({ dirty: 10, oursMs: ratio, bareMs: 1, ratio, target: 1.3, rounds: [] });
     expect(targetsOf({ append: [append(0.6)], synced: [synced(1.3)] }).map(({ isMet }) => isMet)).toEqual([true, true]);
     expect(targetsOf({ append: [append(0.61)], synced: [synced(1.31)] }).map(({ isMet }) => isMet)).toEqual([false, false]);
+  });
+
+  test('is the one that the committed results give (npm run bench:report)', () => {
+    const folder = join(ROOT, 'bench/results');
+    const names = readdirSync(folder).sort();
+    const all = names.filter((name) => name.endsWith('.json')).map((name) =>
+      ({ stem: name.replace(/\.json$/, ''), outcome: JSON.parse(readFileSync(join(folder, name), 'utf8')) as Committed['outcome'] }));
+    const made = reportOf(all);
+    expect(names.filter((name) => !name.endsWith('.json'))).toEqual([...made.keys()].sort());
+    for (const [name, text] of made) expect(readFileSync(join(folder, name), 'utf8'), name).toBe(text);
   });
 });
