@@ -5,10 +5,10 @@ import { mutantPackage, type Patch } from '../support/mutants.js';
 const MODULES = {
   engine: 'worker/engine.js', control: 'worker/control.js', itemProducer: 'src/producer/item-producer.js', encode: 'src/producer/encode.js',
   doorbell: 'src/ring/doorbell.js', figures: 'src/ring/figures.js', memory: 'src/ring/memory.js', layout: 'src/ring/layout.js', slots: 'src/ring/slots.js', slotTable: 'src/slot-table.js',
-  takeover: 'worker/takeover.js',
+  takeover: 'worker/takeover.js', fsOps: 'worker/fs-ops.js', processes: 'worker/lease/processes.js',
 } as const;
 
-interface Modules {
+export interface Modules {
   engine: typeof import('../../worker/engine.js');
   control: typeof import('../../worker/control.js');
   itemProducer: typeof import('../../src/producer/item-producer.js');
@@ -20,6 +20,8 @@ interface Modules {
   slots: typeof import('../../src/ring/slots.js');
   slotTable: typeof import('../../src/slot-table.js');
   takeover: typeof import('../../worker/takeover.js');
+  fsOps: typeof import('../../worker/fs-ops.js');
+  processes: typeof import('../../worker/lease/processes.js');
 }
 
 export interface System extends Modules {
@@ -38,7 +40,12 @@ const SMALL: readonly Patch[] = [
 /** With the patches applied. The test that asks for it takes it away at its end. */
 export async function loadSystem(...patches: readonly Patch[]): Promise<System> {
   const folder = new URL('../', mutantPackage(...SMALL, ...patches).lastwordUrl);
-  const modules = await Promise.all(Object.entries(MODULES).map(async ([name, path]) => [name, await import(/* @vite-ignore */ new URL(path, folder).href) as unknown] as const));
   const wasm = readFileSync(new URL('worker/transcode/transcoder.wasm', folder));
-  return { ...Object.fromEntries(modules) as unknown as Modules, transcoder: new WebAssembly.Module(wasm) };
+  return { ...await loadModules(folder), transcoder: new WebAssembly.Module(wasm) };
+}
+
+/** Of the package in the folder. */
+export async function loadModules(folder: URL): Promise<Modules> {
+  const modules = await Promise.all(Object.entries(MODULES).map(async ([name, path]) => [name, await import(/* @vite-ignore */ new URL(path, folder).href) as unknown] as const));
+  return Object.fromEntries(modules) as unknown as Modules;
 }

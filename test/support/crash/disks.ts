@@ -13,6 +13,7 @@ export const PYTHON = '/usr/bin/python3';
 const SECTOR = 512;
 /** Until a program that is a disk has started. */
 const START_MS = 60_000;
+const DETACH_MS = 10_000;
 
 /** What a machine lacks of these; undefined where all is there. */
 export function lackOf({ programs = [], hasFuse = false }: { programs?: readonly string[]; hasFuse?: boolean }): string | undefined {
@@ -50,6 +51,9 @@ export async function mounted<T>(image: string, folder: string, act: () => Promi
     return await act();
   } finally {
     run('umount', folder);
+    // It is let go of behind that. Until then another mount of the image gets the same device, and what is cached of it: a superblock
+    // that says there is nothing to recover.
+    await until(() => run('losetup', '-j', image) === '', 'the end of a loop device', DETACH_MS);
   }
 }
 

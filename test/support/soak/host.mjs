@@ -215,9 +215,10 @@ class Agent {
     }
     // What is cut off may be in no memory any more.
     if (kind === 3) fs.truncateSync(path, this.#next(fs.statSync(path).size));
-    await tried('append', () => thread.append(this.#item(thread.accepted)));
+    // Late: its failure has come already, and the flush may come before it is told.
+    const isTaken = await tried('append', () => thread.append(this.#item(thread.accepted))) !== LATE;
     const wanted = thread.accepted;
-    const isWell = await thread.flush({ timeoutMs: NOTICE_MS }).then(() => true, () => false);
+    const isWell = await thread.flush({ timeoutMs: NOTICE_MS }).then(() => isTaken, () => false);
     if (isWell) this.#tell(thread, { isSpoiled: false, written: wanted });
     else if (kind !== 3 && !flavour.isFailing) complain(`the thread is ${thread.state} after interference ${kind}`);
     else await this.giveUp(thread);

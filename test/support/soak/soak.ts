@@ -80,6 +80,8 @@ export interface Soaked {
   killed: number[];
   /** Those, and such as had a disk that failed. */
   mayLeaveLocks: number[];
+  /** Files that a process was making when it was killed, or when its disk refused to remove them. */
+  temporaries: Set<string>;
   restarts: number;
   /** Records that were told to be written, and were looked for. */
   written: number;
@@ -99,7 +101,7 @@ export interface SoakOptions {
 export async function soak({ directory, seed, ms, flavours = Object.keys(FLAVOURS) as FlavourName[], lastwordUrl, writerUrl }: SoakOptions): Promise<Soaked> {
   const next = randomFrom(seed);
   const entries = new Map<string, Entry>();
-  const soaked: Soaked = { rounds: 0, killed: [], mayLeaveLocks: [], restarts: 0, written: 0, complaints: [] };
+  const soaked: Soaked = { rounds: 0, killed: [], mayLeaveLocks: [], temporaries: new Set(), restarts: 0, written: 0, complaints: [] };
   const over = performance.now() + ms;
   for (let isLast = false; !isLast && soaked.complaints.length === 0;) {
     const leftMs = over - performance.now();
@@ -113,7 +115,8 @@ export async function soak({ directory, seed, ms, flavours = Object.keys(FLAVOUR
       options: { ringBytes: (64 << 10) * 4 ** next(3), overflowBytes: 4 << 20, itemBytesMax: 2 << 20, fullTimeoutMs: 500, syncIntervalMs: next(2) * 50, openFilesMax: next(2) === 0 && name !== 'others' ? 4 : 512 },
     };
     const complaints = [...await runRound(plan, entries, next, soaked), ...await looked(directory, entries, soaked)];
-    if (isLast && complaints.length === 0) complaints.push(...leftovers(directory, soaked.mayLeaveLocks));
+    if (!plan.isClosed || plan.flavour.isFailing) for (const left of namesBelow(directory).filter((one) => one.endsWith('.tmp'))) soaked.temporaries.add(left);
+    if (isLast && complaints.length === 0) complaints.push(...leftovers(directory, soaked));
     soaked.rounds += 1;
     soaked.complaints = complaints.map((complaint) => `round ${soaked.rounds}, ${name}, ${plan.isClosed ? 'closed' : 'killed'}: ${complaint}`);
   }
@@ -189,9 +192,9 @@ function forget(directory: string, entries: Map<string, Entry>, id: string): voi
  * of a thread that a process was creating, forking or deleting when it was killed, or when its disk failed and its writer died, until
  * somebody asks for the same thread.
  */
-function leftovers(directory: string, mayLeaveLocks: readonly number[]): string[] {
+function leftovers(directory: string, { mayLeaveLocks, temporaries }: Soaked): string[] {
   const isKept = (name: string): boolean => {
-    if (/rollout-[^/]*\.jsonl(\.(torn|foreign|unsynced)-\d+)?$/.test(name) || statSync(join(directory, name)).isDirectory()) return true;
+    if (/rollout-[^/]*\.jsonl(\.(torn|foreign|unsynced)-\d+)?$/.test(name) || temporaries.has(name) || statSync(join(directory, name)).isDirectory()) return true;
     return name.endsWith('.lock') && mayLeaveLocks.includes((JSON.parse(readFileSync(join(directory, name), 'utf8')) as { pid: number }).pid);
   };
   return namesBelow(directory).filter((name) => !isKept(name)).map((name) => `${name} is left`);

@@ -1,0 +1,110 @@
+/**
+ * How much work a thing is: system calls, bytes written and copied, memory. Times differ from machine to machine, these do not; what
+ * makes them grow is found here, and not in a benchmark that a noisy machine hides it from.
+ */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { CountedEngine, type Work } from '../support/counted-engine.js';
+import { mutantPackage, type Patch } from '../support/mutants.js';
+import { numbered, temporaryFolder, upTo } from '../support/sidecars.js';
+
+const ITEMS = 1_000;
+const THREADS = 10;
+/** What the writer has room for between two write() calls. */
+const OUTPUT_BYTES = 4 << 20;
+const FOLDERS = ['', 'sessions', '2026', '01', '01'].length;
+
+const sumOf = ({ calls }: Work): number => Object.values(calls).reduce((sum, count) => sum + count, 0);
+
+/** A pass over items of some threads, one after the other. */
+async function passOver(threads: number, item: (index: number) => object, ...patches: readonly Patch[]): Promise<Work> {
+  const { engine, opened } = await CountedEngine.create(threads, ...patches);
+  for (const index of upTo(ITEMS)) engine.append(opened[index % threads] ?? { slot: 0, incarnation: 0 }, item(index));
+  return engine.pass();
+}
+
+describe('a pass of the writer', () => {
+  test('over 1,000 items of one thread is one look and one write, and copies each byte once, to hold it', async () => {
+    const { calls, bytesWritten, bytesCopied } = await passOver(1, numbered);
+    expect(calls).toEqual({ identify: 1, write: 1 });
+    expect(bytesCopied).toBe(bytesWritten);
+  });
+
+  test('over items of ten threads in turn is one look and one write for each thread', async () => {
+    const { calls, bytesWritten, bytesCopied } = await passOver(THREADS, numbered);
+    expect(calls).toEqual({ identify: THREADS, write: THREADS });
+    expect(bytesCopied).toBe(bytesWritten);
+  });
+
+  test('over items of 8 kB is no more than a write for each thread and each 4 MiB', async () => {
+    const { calls, bytesWritten } = await passOver(THREADS, (index) => ({ type: 'event_msg', payload: { index, text: 'x'.repeat(8_000) } }));
+    expect(bytesWritten).toBeGreaterThan(ITEMS * 8_000);
+    expect(calls['write']).toBeLessThanOrEqual(THREADS + Math.ceil(bytesWritten / OUTPUT_BYTES));
+    expect(calls['identify']).toBe(THREADS);
+  });
+
+  test('over nothing is nothing', async () => {
+    const { engine } = await CountedEngine.create(THREADS);
+    expect(sumOf(engine.pass())).toBe(0);
+  });
+
+  test.each<[string, Patch]>([
+    ['a writer that writes line by line', { file: 'worker/writer.js', find: 'output.line(groups', replace: 'output.write(); output.line(groups' }],
+    ['a writer that copies what it holds twice', { file: 'worker/rollout-file.js', find: 'this.held.add(', replace: 'bytes.slice(offset, offset + length);\n        this.held.add(' }],
+  ])('the control: %s', async (_what, patch) => {
+    const { calls, bytesWritten, bytesCopied } = await passOver(1, numbered, patch);
+    expect(calls['write'] === 1 && bytesCopied === bytesWritten).toBe(false);
+  });
+});
+
+describe('a sync', () => {
+  test('of ten threads that are dirty is one of each file and, where names are new, of each folder; each is confirmed and found in its place', async () => {
+    const { engine, opened } = await CountedEngine.create(THREADS);
+    const each = async (): Promise<Readonly<Record<string, number>>> => {
+      for (const thread of opened) engine.append(thread, numbered(0));
+      engine.pass();
+      return (await engine.sync(opened)).calls;
+    };
+    const calls = { syncFile: THREADS, confirmSyncs: THREADS, identify: THREADS, identifyPath: THREADS };
+    // The folder above the root has the root's name.
+    expect(await each()).toEqual({ ...calls, syncDirectory: FOLDERS + 1 });
+    expect(await each()).toEqual(calls);
+  });
+
+  test('of what is synced already is nothing', async () => {
+    const { engine, opened } = await CountedEngine.create(THREADS);
+    for (const thread of opened) engine.append(thread, numbered(0));
+    engine.pass();
+    await engine.sync(opened);
+    expect(sumOf(await engine.sync(opened))).toBe(0);
+  });
+});
+
+describe('a million appends', () => {
+  const PROGRAM = fileURLToPath(new URL('../support/resources/heap-growth.mjs', import.meta.url));
+  const LIBRARY = new URL('../../dist/src/index.js', import.meta.url).href;
+  /** Of the heap at rest, which the engine's own code makes larger and smaller. */
+  const GROWN_BYTES_MAX = 512 << 10;
+  const BYTES_PER_APPEND_MAX = 160;
+
+  async function growthOf(library: string): Promise<{ grownBytes: number; bytesPerAppend: number }> {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--max-semi-space-size=64', PROGRAM, library, temporaryFolder()]);
+    return JSON.parse(stdout) as { grownBytes: number; bytesPerAppend: number };
+  }
+
+  test('leave nothing in the heap, and each allocates at most 160 bytes', async () => {
+    const { grownBytes, bytesPerAppend } = await growthOf(LIBRARY);
+    console.log(`${grownBytes} bytes left, ${bytesPerAppend} for each append`);
+    expect(grownBytes).toBeLessThan(GROWN_BYTES_MAX);
+    expect(bytesPerAppend).toBeLessThanOrEqual(BYTES_PER_APPEND_MAX);
+  });
+
+  test('the control: a library that keeps a number for each', async () => {
+    const { lastwordUrl } = mutantPackage({
+      file: 'src/producer/item-producer.js', find: 'append(slot, incarnation, item) {', replace: 'append(slot, incarnation, item) {\n        (globalThis.kept ??= []).push(slot);',
+    });
+    expect((await growthOf(lastwordUrl)).grownBytes).toBeGreaterThan(GROWN_BYTES_MAX);
+  });
+});
