@@ -34,7 +34,7 @@ describe('the control: the same check hears', () => {
       replace: `if (groups.frameCount === 5 && ${ONCE}) { file.written += 1; continue; }\n            output.line(groups`,
     }, 'its rollout cannot be read'],
     ['a descriptor that is not closed', {
-      file: 'worker/file-table.js', find: 'this.#fs.close(descriptor);', replace: `if (!(${ONCE})) this.#fs.close(descriptor);`,
+      file: 'worker/file-table.js', find: 'this.#fs.close(descriptor);\n        }', replace: `if (!(${ONCE})) this.#fs.close(descriptor);\n        }`,
     }, 'what is left of the threads'],
     ['a lease that is not released', {
       file: 'worker/lease/leases.js', find: 'removeFile(this.#parts.fs, lock);', replace: `if (!(${ONCE})) removeFile(this.#parts.fs, lock);`,

@@ -5,6 +5,8 @@ import { errorsOf, expectSalvaged, unwrittenOf } from '../support/exits/salvaged
 import { mutantPackage, mutantWriter } from '../support/mutants.js';
 import { recordsOf, upTo } from '../support/sidecars.js';
 
+/** Hosts of which one has a writer that dies within a line. */
+const HOSTS_TORN = 5;
 /** A pass that throws when it has written and said so, and not yet let go of the frames. */
 const THROWS_BEFORE_RELEASE = {
   file: 'worker/writer.js', find: 'release(consumer, batch);', replace: "if (batch.frames > 1) throw new Error('the pass fails');\n        release(consumer, batch);",
@@ -98,8 +100,14 @@ describe('P5: a writer that dies', () => {
 
   test('the control: a package whose main leaves the torn line of the dead writer damages the file', async () => {
     const { lastwordUrl } = mutantPackage({ file: 'worker/recovery/resume-rollout.js', find: 'fs.truncate(', replace: '(() => undefined)(' });
-    const ended = await runHost({ end: 'process.exit()', burst: 'spills', death: 'within a write', lastwordUrl });
-    await expect(expectKept(ended, 'torn')).rejects.toThrow(/damage|records of thread/);
+    // Half of a write may end with a line: one of some is torn.
+    const damaged = async (): Promise<string> => {
+      const ended = await runHost({ end: 'process.exit()', burst: 'spills', death: 'within a write', lastwordUrl });
+      return expectKept(ended, 'torn').then(() => '', String);
+    };
+    let complaint = '';
+    for (let host = 0; host < HOSTS_TORN && complaint === ''; host += 1) complaint = await damaged();
+    expect(complaint).toMatch(/damage|records of thread/);
   });
 });
 

@@ -35,5 +35,7 @@ test.each(Object.entries(MUTANTS))('the model hears %s', async (mutant, patches)
   const { failed, numRuns, errorInstance } = await fc.check(runs.property, { seed: SEED, numRuns: RUNS_MAX, endOnFailure: true, interruptAfterTimeLimit: RUNS_MS_MAX });
   await runs.close();
   console.log(`${mutant}, in run ${numRuns}: ${String(errorInstance)}`);
-  expect(failed && errorInstance).toBeInstanceOf(Disagreement);
+  expect(failed).toBe(true);
+  // What the library throws where the model says that it answers is one too.
+  expect(errorInstance instanceof Disagreement || (errorInstance as Error).name === 'LastwordError', String(errorInstance)).toBe(true);
 });
