@@ -69,7 +69,9 @@ test('P3 P7: ext4, any part of what was not flushed lost or torn: everything syn
   for (let recording = 0; recording < RECORDINGS; recording += 1) {
     const states = await crashStates(SEED + recording, STATES_EACH);
     expect(states.filter(({ complaints }) => complaints !== undefined && complaints.length > 0)).toEqual([]);
-    expect(states.filter(({ complaints }) => complaints === undefined).length, 'states without a file system').toBeLessThan(STATES_EACH / 20);
+    const lost = states.filter(({ complaints }) => complaints === undefined);
+    console.log(`${lost.length} of ${STATES_EACH} states without a file system, ${lost.filter(({ synced }) => synced > COMMITS_MANY).length} of them after hundreds of commits`);
+    expect(lost.length, 'states without a file system').toBeLessThan(STATES_EACH / 20);
     expect(states.filter(({ synced }) => synced > 10).length, 'states with something synced').toBeGreaterThan(STATES_EACH / 2);
   }
 });
