@@ -3,17 +3,6 @@ import { crc32 } from 'node:zlib';
 
 const TIME = '2026-11-21T02:35:23.058Z';
 
-/** Numbers from 0 up to, not including, `below`; the same ones for the same seed (mulberry32). */
-export function randomFrom(seed) {
-  let state = seed | 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
 function sealed(record) {
   const open = JSON.stringify(record).slice(0, -1);
   return `${open},"crc":"${crc32(open).toString(16).padStart(8, '0')}"}`;

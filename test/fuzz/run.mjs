@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFile, PIECES, randomFrom } from './files.mjs';
+import { randomFrom } from '../support/random-from.mjs';
+import { makeFile, PIECES } from './files.mjs';
 
 const [directory, seed, cases] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 const { openSidecar, readRollout, verifyRollout } = await import(process.argv[5]);

@@ -7,6 +7,7 @@ import { mutantPackage, type Patch } from '../mutants.js';
 import { randomFrom } from '../random.js';
 import { numbered, temporaryFolder, upTo } from '../sidecars.js';
 import { turn, within } from '../steps.js';
+import { DYING } from './writer-words.mjs';
 
 const ENTRY = new URL('dying-writer.mjs', import.meta.url);
 /** What the writer does by itself at one of its system calls; and the host's terminate(). */
@@ -14,11 +15,7 @@ const WAYS = [
   'exits before a call', 'exits behind a part of a call', 'exits behind a call', 'throws out of a turn', 'rejects and nobody listens', 'runs out of memory',
 ] as const;
 export type Way = (typeof WAYS)[number] | 'is terminated by the host';
-/** Of `dying-writer.mjs`. */
-const CALLS = 0;
-const DIES_AT = 1;
-const WAY = 2;
-const COUNTS_WRITES = 3;
+const { CALLS, DIES_AT, WAY, COUNTS_WRITES } = DYING;
 const LANES = 3;
 /** After so many this thread writes, see src/control/writer-link.ts. */
 const DEATHS_MAX = 3;

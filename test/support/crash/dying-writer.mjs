@@ -4,12 +4,9 @@
  */
 import fs from 'node:fs';
 import { getEnvironmentData } from 'node:worker_threads';
+import { DYING } from './writer-words.mjs';
 
-/** Words: how often a call was made; the number of the one to die at, 0 for none; the way; whether only writes count. */
-const CALLS = 0;
-const DIES_AT = 1;
-const WAY = 2;
-const COUNTS_WRITES = 3;
+const { CALLS, DIES_AT, WAY, COUNTS_WRITES } = DYING;
 
 const { words, directory, ways, writerUrl } = getEnvironmentData('lastword-test-deaths');
 const descriptors = new Set();

@@ -5,6 +5,7 @@ import { setEnvironmentData, type Worker } from 'node:worker_threads';
 import { LastwordError, openSidecar, readRollout, type Sidecar, type Thread } from 'lastword';
 import { outcomeOf } from '../steps.js';
 import { temporaryFolder, upTo } from '../sidecars.js';
+import { FAULTY } from './writer-words.mjs';
 
 export const ERRORS = [{ code: 'EIO', errno: -5 }, { code: 'ENOSPC', errno: -28 }, { code: 'EACCES', errno: -13 }] as const;
 const ENTRY = new URL('faulty-writer.mjs', import.meta.url);
@@ -13,14 +14,7 @@ const ARCHIVED = '01932b2e-0000-7000-8000-000000000002';
 /** Of what may never come while the disk fails, and of what must come when it does not. */
 const SICK_MS = 50;
 const WELL_MS = 20_000;
-/** Words of `faulty-writer.mjs`. */
-const CALLS = 0;
-const FAILS_AT = 1;
-const IS_PERSISTENT = 2;
-const ERROR = 3;
-const FAILED = 4;
-const RESYNCED = 5;
-const KINDS = 16;
+const { CALLS, FAILS_AT, IS_PERSISTENT, ERROR, FAILED, RESYNCED, KINDS } = FAULTY;
 const CALLS_MAX = 2000;
 /** System calls of the writer. */
 export const CALL_KINDS = [

@@ -4,17 +4,9 @@
  */
 import fs from 'node:fs';
 import { getEnvironmentData } from 'node:worker_threads';
+import { FAULTY } from './writer-words.mjs';
 
-/** Words: how often a call was made; the number of the first that fails, 0 for none; whether those after it fail too; the error. */
-const CALLS = 0;
-const FAILS_AT = 1;
-const IS_PERSISTENT = 2;
-const ERROR = 3;
-/** How often a call failed; and how often a file was synced again whose sync had failed. */
-const FAILED = 4;
-const RESYNCED = 5;
-/** What each call was: from here on, by its number. */
-const KINDS = 16;
+const { CALLS, FAILS_AT, IS_PERSISTENT, ERROR, FAILED, RESYNCED, KINDS } = FAULTY;
 
 const { words, directory, errors, kinds, writerUrl, spared = [] } = getEnvironmentData('lastword-test-faults');
 /** Descriptors of files below the directory. */

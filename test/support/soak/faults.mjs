@@ -1,13 +1,10 @@
 /** What goes wrong in a host of the soak, and is well again after a while: its writer dies, its disk refuses, fails or is full. */
 import fs from 'node:fs';
 import { setEnvironmentData } from 'node:worker_threads';
+import { FAULTY } from '../crash/writer-words.mjs';
 import { closeGate, createRig, DEATHS, openGate, rigDisk, setFull } from '../exits/rig.mjs';
 
-/** Words of `crash/faulty-writer.mjs`. */
-const CALLS = 0;
-const FAILS_AT = 1;
-const IS_PERSISTENT = 2;
-const ERROR = 3;
+const { CALLS, FAILS_AT, IS_PERSISTENT, ERROR } = FAULTY;
 const WORDS = 1 << 10;
 export const ERRORS = [{ code: 'EIO', errno: -5 }, { code: 'ENOSPC', errno: -28 }, { code: 'EMFILE', errno: -24, only: 'open' }];
 /** Between two faults, at most. */
