@@ -6,7 +6,9 @@ import { CONTENDERS, OURS } from '../peers/all.js';
 import type { Kind } from '../peers/contender.js';
 import { median, withDirectory } from './support.js';
 
-const BARE = 'bare write() of ready bytes';
+export const BARE = 'bare write() of ready bytes';
+/** What is enough of it, where the best peer is so near to it that no multiple can be had. */
+export const BARE_SHARE = 0.8;
 /** A contender this much slower than the best when it has warmed up cannot be the best, and is run no more than once. */
 const HOPELESS = 1.6;
 /** The first warm-up: a part of the items, to see what all of them would take. Who is this much slower then gets no other. */
@@ -94,7 +96,7 @@ async function measureCell(cell: Cell, extent: CellExtent, seed: number): Promis
   return {
     cell, rows, bestPeer: best.name,
     ratioToBestPeer: speedOf(OURS) / best.itemsPerSecond,
-    target: times === undefined ? undefined : Math.min(times * best.itemsPerSecond, Number.isNaN(bare) ? Infinity : 0.8 * bare),
+    target: times === undefined ? undefined : Math.min(times * best.itemsPerSecond, Number.isNaN(bare) ? Infinity : BARE_SHARE * bare),
   };
 }
 

@@ -15,7 +15,7 @@ import { nodeSqlite } from '../../bench/peers/node-sqlite.js';
 import { sonicBooms } from '../../bench/peers/sonic-boom.js';
 import { appendFile, writeKept } from '../../bench/peers/sync-files.js';
 import { writeStreams } from '../../bench/peers/write-stream.js';
-import { reportOf, type Committed } from '../../bench/report/markdown.js';
+import { reportOf, withTargets, type Committed } from '../../bench/report/markdown.js';
 import { targetsOf } from '../../bench/targets.js';
 import { ROOT } from '../support/source.js';
 
@@ -87,5 +87,9 @@ describe('the report', () => {
     const made = reportOf(all);
     expect(names.filter((name) => !name.endsWith('.json'))).toEqual([...made.keys()].sort());
     for (const [name, text] of made) expect(readFileSync(join(folder, name), 'utf8'), name).toBe(text);
+    for (const name of ['README.md', 'docs/performance.md']) {
+      const text = readFileSync(join(ROOT, name), 'utf8');
+      expect(withTargets(text, all), name).toBe(text);
+    }
   });
 });
