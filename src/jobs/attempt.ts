@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { assert } from '../assert.js';
 import { isLastwordError } from '../errors.js';
 import { LATE } from '../types.js';
 import type { JobClock } from './clock.js';
@@ -73,7 +74,7 @@ export class Attempt<Row extends object, Result> {
       this.#left();
       return;
     }
-    this.#phase = 'working';
+    this.#move('working');
     this.#isWorking = true;
     this.#cancelItemTimer = clock.after(settings.itemTimeoutMs, () => { this.#timeOut(); });
     // A worker that throws before it has made a promise throws like any other.
@@ -136,7 +137,7 @@ export class Attempt<Row extends object, Result> {
     if (this.#phase !== 'working') return;
     if (!this.#host.isRecording) this.#end({ status: 'interrupted' });
     else {
-      this.#phase = 'awaited';
+      this.#move('awaited');
       this.#boundReport('the worker ended, and no report came');
     }
   }
@@ -178,7 +179,7 @@ export class Attempt<Row extends object, Result> {
       if (mayThrow && isLastwordError(error) && error.code === 'LASTWORD_RING_FULL') throw error;
       return this.#schemaThrew(error);
     }
-    this.#phase = 'checking';
+    this.#move('checking');
     this.#boundReport('resultSchema did not answer');
     void checked.then((value) => { if (this.#phase === 'checking') this.#keepChecked(value, false); }).catch((error: unknown) => { this.#schemaThrew(error); });
     return { accepted: true };
@@ -218,10 +219,15 @@ export class Attempt<Row extends object, Result> {
     return { accepted: false, reason: 'invalid result' };
   }
 
+  #move(to: Phase): void {
+    assert((ATTEMPT_MOVES[this.#phase] as readonly Phase[]).includes(to), `an attempt that is ${this.#phase} is not ${to}`);
+    this.#phase = to;
+  }
+
   /** The first of all ends. */
   #end(outcome: Outcome): void {
     if (this.#phase === 'decided') return;
-    this.#phase = 'decided';
+    this.#move('decided');
     this.#outcome = outcome.status === 'completed' || this.#host.isRecording ? outcome : { status: 'interrupted' };
     this.#cancelReportTimer();
     this.#decide(this.#outcome);

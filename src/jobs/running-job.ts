@@ -1,3 +1,4 @@
+import { assert } from '../assert.js';
 import { isLastwordError, LastwordError } from '../errors.js';
 import { LATE, type ThreadId } from '../types.js';
 import { Attempt, type AttemptHost, type Outcome } from './attempt.js';
@@ -84,7 +85,7 @@ export class RunningJob<Row extends object, Result> implements Job<Result>, Atte
 
   stop(reason = 'the job was stopped'): void {
     if (this.#phase !== 'running') return;
-    this.#phase = 'stopping';
+    this.#move('stopping');
     this.#stopReason = shortened(String(reason));
     for (const attempt of this.#attempts.values()) attempt.cancel(this.#stopReason);
   }
@@ -129,7 +130,7 @@ export class RunningJob<Row extends object, Result> implements Job<Result>, Atte
       thread.signal.removeEventListener('abort', onClose);
       hold[Symbol.dispose]();
       await this.#closeLog();
-      this.#phase = 'ended';
+      this.#move('ended');
       this.#events.end(this.#failure);
     }
   }
@@ -234,7 +235,7 @@ export class RunningJob<Row extends object, Result> implements Job<Result>, Atte
   /** Somebody closes the log. What is not recorded by the seal is left to resumeJob(). */
   #interrupt(reason: string): void {
     if (!this.isRecording) return;
-    this.#phase = 'interrupted';
+    this.#move('interrupted');
     for (const attempt of this.#attempts.values()) attempt.interrupt(reason);
     this.#log.thread.close().then(() => { this.#drop(); }, () => { this.#drop(); });
   }
@@ -242,9 +243,14 @@ export class RunningJob<Row extends object, Result> implements Job<Result>, Atte
   /** Log or rows fail: the job cannot go on. */
   #break(error: unknown): void {
     this.#failure ??= { error };
-    if (this.isRecording) this.#phase = 'interrupted';
+    if (this.isRecording) this.#move('interrupted');
     for (const attempt of this.#attempts.values()) attempt.interrupt('the job failed');
     this.#drop();
+  }
+
+  #move(to: Phase): void {
+    assert((JOB_MOVES[this.#phase] as readonly Phase[]).includes(to), `a job that is ${this.#phase} is not ${to}`);
+    this.#phase = to;
   }
 
   #drop(): void {
