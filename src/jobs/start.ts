@@ -34,7 +34,7 @@ export function runJob<Row extends object, Result = unknown>(sidecar: Sidecar, o
  * those it was started with; worker, resultSchema and signal cannot be stored: give them again.
  * @throws LASTWORD_JOB_NOT_FOUND (none of that id, or one of which not all rows were logged: nothing of it has started),
  * LASTWORD_THREAD_BUSY (it runs, here or elsewhere: context.owner), LASTWORD_INVALID_OPTION, LASTWORD_ROLLOUT_CORRUPT (a log that is
- * damaged), LASTWORD_NOT_OPEN, LASTWORD_THREAD_ARCHIVED, the signal's reason
+ * damaged), LASTWORD_NOT_OPEN, the signal's reason
  */
 export function resumeJob<Row extends object, Result = unknown>(sidecar: Sidecar, id: ThreadId, options: ResumeJobOptions<Row, Result>): Promise<Job<Result>> {
   return continueJob(sidecar, id, options, systemClock);
