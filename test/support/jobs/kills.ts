@@ -59,7 +59,7 @@ async function recordsAt(path: string | undefined): Promise<LogRecord[]> {
   return records as LogRecord[];
 }
 
-/** One job: its hosts are killed up to three times, and what they left may lose the end of its last line; then it runs to its end. */
+/** One job: its hosts are killed once or twice, and what they left may lose the end of its last line; then it runs to its end. */
 export async function killJob(seed: number, lastwordUrl = 'lastword'): Promise<KilledJob> {
   const next = randomFrom(seed);
   const directory = temporaryFolder();
@@ -74,7 +74,7 @@ export async function killJob(seed: number, lastwordUrl = 'lastword'): Promise<K
     if (new Set(started).size !== started.length) complaints.push('an item ran twice in one host');
   };
   let isOver = false;
-  for (let killing = 1 + next(3); killing > 0 && !isOver; killing -= 1) {
+  for (let killing = next(4) === 0 ? 2 : 1; killing > 0 && !isOver; killing -= 1) {
     const run = await runHost(args(), next(8) === 0 ? 0 : 1 + next(ITEMS / 2));
     look(run);
     isOver = run.hasEnded;
