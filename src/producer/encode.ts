@@ -60,7 +60,7 @@ export class Encoder {
       return -1;
     }
     const packed = this.#pack(item, window, offset);
-    if (packed.buffer === window.buffer) return this.#checked(window, offset, this.#packr.offset - offset);
+    if (packed === window || packed.buffer === window.buffer) return this.#checked(window, offset, this.#packr.offset - offset);
     const bytes = this.#checked(packed, 0, this.#packr.offset);
     this.spilled = new Uint8Array(packed.buffer, packed.byteOffset, bytes);
     return -1;

@@ -4,7 +4,7 @@ import { eraseStamp, frameBytes, writeItemHeader } from '../ring/frame.js';
 import { COUNT_MAX, FRAME_HEADER_BYTES, KIB } from '../ring/layout.js';
 import { ringAddress, type ProducerMemory, type SidecarMemory } from '../ring/memory.js';
 import {
-  FULL, arenaUsed, claimAtTail, createRingProducer, freeInRing, publish, ringBlockMax, ringUsed, tailIndex, tryClaim, tryFinishRun,
+  FULL, arenaUsed, claimAtTail, createRingProducer, freeInRing, isFullerThan, publish, ringBlockMax, ringUsed, tailIndex, tryClaim, tryFinishRun,
   type RingProducer,
 } from '../ring/ring-producer.js';
 import { acceptedIn, sealWordOf, tryAccept } from '../ring/slots.js';
@@ -126,12 +126,12 @@ export class ItemProducer {
 
   /** So full that a polite caller waits. */
   get needsDrain(): boolean {
-    return arenaUsed(this.#ring) > 0 || ringUsed(this.#ring) > (this.#memory.layout.ringBytes / 4) * 3;
+    return isFullerThan(this.#ring, (this.#memory.layout.ringBytes / 4) * 3);
   }
 
   /** What drained() waits for. */
   get isDrained(): boolean {
-    return arenaUsed(this.#ring) === 0 && ringUsed(this.#ring) <= this.#memory.layout.ringBytes / 2;
+    return !isFullerThan(this.#ring, this.#memory.layout.ringBytes / 2);
   }
 
   #hasWindow(): boolean {
