@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { MessageChannel } from 'node:worker_threads';
+import type { Sidecar } from 'lastword';
 import { runJob, type JobContext, type JobReportAnswer } from 'lastword/jobs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { StoppedClock } from '../support/jobs/clock.js';
@@ -11,7 +12,7 @@ import { startJob } from '../support/jobs/jobs.js';
 import { complaintsOf, countsOf, jobLog } from '../support/jobs/logs.js';
 import { mutantPackage, slowWriter } from '../support/mutants.js';
 import { randomFrom, SEED } from '../support/random.js';
-import { openTestSidecar, until, upTo } from '../support/sidecars.js';
+import { openTestSidecar, temporaryFolder, until, upTo } from '../support/sidecars.js';
 import { turn, within } from '../support/steps.js';
 
 interface Row { n: number }
@@ -65,23 +66,36 @@ describe('report', () => {
     expect(log.filter(({ type }) => type === 'item_finished').map(({ payload }) => payload.status), 'on disk as in memory').toEqual([item?.status]);
   });
 
-  test('counts when it had arrived, though the host was too busy to hear of it before the time-out', async () => {
-    const sidecar = await openTestSidecar();
+  /** What becomes of a report that is there, as a message, while the event loop stands still past the time-out. */
+  async function reportToBusyHost(run: typeof runJob, sidecar: Sidecar): Promise<unknown> {
     const { port1, port2 } = new MessageChannel();
     onTestFinished(() => { port1.close(); });
-    const job = await runJob(sidecar, {
+    const job = await run(sidecar, {
       rows: rows(1), reportTimeoutMs: 20,
       worker: async () => {
-        // The report is there, as a message, while the event loop stands still past the time-out.
         port1.on('message', () => { job.report('row-1', 'heard'); });
-        setTimeout(() => {
+        // Behind it timers come first, and then messages.
+        setImmediate(() => {
           port2.postMessage(undefined);
           const until = performance.now() + 60;
           while (performance.now() < until) continue;
-        }, 1);
+        });
       },
     });
-    expect((await job.result).items[0]).toMatchObject({ status: 'completed', result: 'heard' });
+    const [item] = (await job.result).items;
+    return item?.result ?? item?.error;
+  }
+
+  test('counts when it had arrived, though the host was too busy to hear of it before the time-out', async () => {
+    expect(await reportToBusyHost(runJob, await openTestSidecar())).toBe('heard');
+  });
+
+  test('the control: a time-out that decides as soon as it is noticed', async () => {
+    const { lastwordUrl, writerUrl } = mutantPackage({ file: 'src/jobs/clock.js', find: 'turn = setImmediate(callback);', replace: 'callback();' });
+    const { openSidecar } = await import(lastwordUrl) as typeof import('lastword');
+    const jobs = await import(lastwordUrl.replace('index.js', 'jobs/index.js')) as typeof import('lastword/jobs');
+    await using sidecar = await openSidecar({ directory: temporaryFolder(), logger: false, writerUrl: new URL(writerUrl) });
+    expect(await reportToBusyHost(jobs.runJob, sidecar)).toMatch(/no report came/);
   });
 
   test('is refused with the reason: unknown, not running, already reported, of an attempt that is over, of a job that is', async () => {

@@ -251,6 +251,26 @@ describe('runJob', () => {
     expect(await rejection(runJob({} as never, { rows: rows(1), worker }))).toMatchObject({ code: 'LASTWORD_INVALID_OPTION' });
   });
 
+  test('aborted or closed while its rows are logged: it is none, and its id is free', async () => {
+    const sidecar = await openTestSidecar();
+    const controller = new AbortController();
+    function* rowsUntil(act: () => void): Generator<Row> {
+      yield* rows(5);
+      act();
+      // For so long that the seal comes before the end of them.
+      while (sidecar.state !== 'closed') yield { n: 5 };
+    }
+    const worker = async (): Promise<number> => 1;
+    expect(await rejection(runJob(sidecar, { id: ID, rows: rowsUntil(() => { controller.abort(new Error('enough')); }), signal: controller.signal, worker }))).toMatchObject({ message: 'enough' });
+    expect(readdirSync(join(sidecar.directory, 'jobs'))).toEqual([]);
+    let closing: Promise<unknown> | undefined;
+    expect(await rejection(runJob(sidecar, { id: ID, rows: rowsUntil(() => { closing = sidecar.close(); }), worker }))).toMatchObject({ code: 'LASTWORD_THREAD_CLOSED' });
+    await closing;
+    const next = await openTestSidecar({ directory: sidecar.directory });
+    expect(await rejection(resumeJob(next, ID, { worker }))).toMatchObject({ code: 'LASTWORD_JOB_NOT_FOUND' });
+    expect((await (await runJob(next, { id: ID, rows: rows(3), worker })).result).items).toHaveLength(3);
+  });
+
   test('says what happens to whoever iterates it, from whenever on: each item once, the progress, the end', async () => {
     const job = await runJob(await openTestSidecar(), { rows: rows(50), worker: async ({ row }) => { if (row.n === 7) throw new Error('seven'); }, reportTimeoutMs: 0 });
     const during: JobEvent<unknown>[] = [];
