@@ -13,6 +13,7 @@ const LARGER = {
   'test/models/models.test.ts': { LASTWORD_MODELS: 'full' },
   'test/model/lifecycle.test.ts': { LASTWORD_MODEL_RUNS: '5000' },
   'test/crash/deaths.test.ts': { LASTWORD_DEATHS: '300' },
+  'test/crash/jobs.test.ts': { LASTWORD_JOB_KILLS: '50' },
   'test/integration/races.test.ts': { LASTWORD_RACES: '50' },
   'test/integration/resources.test.ts': { LASTWORD_CYCLES: '300' },
   'test/integration/hostile-items.test.ts': { LASTWORD_HOSTILE_RUNS: '50000' },

@@ -39,7 +39,7 @@ export function targetsOf(results: Results): Target[] {
       figure: `synced, ${whole(dirty)} ${dirty === 1 ? 'thread' : 'threads'}, of bare fdatasync()`, target: `≤ ${target} ×`, reached: `${figure(ratio)} ×`,
       isMet: ratio <= target, isBold: false,
     })),
-    ...[...results.reading ?? [], ...results.lists ?? []].flatMap(({ what, ours, beside, target }) => {
+    ...[...results.reading ?? [], ...results.lists ?? [], ...results.jobs ?? []].flatMap(({ what, ours, beside, target }) => {
       const [, wanted, verdict] = /^(.*) (met|MISSED)$/.exec(target) ?? [];
       const ratio = /: ([\d.,]+ ×)$/.exec(beside)?.[1];
       return wanted === undefined ? [] : [{

@@ -2,7 +2,6 @@ import type { CreateThreadCommand } from './control/protocol.js';
 import { redactedMeta } from './item-check.js';
 import { invalidOption, type ResolvedOptions } from './options.js';
 import { isVersion7, newThreadId } from './rollout/thread-id.js';
-import { rolloutPath } from './rollout/rollout-path.js';
 import type { CreateThreadOptions, ThreadId } from './types.js';
 
 /** The header has ordinal 0, the first item 1. */
@@ -31,7 +30,7 @@ export interface ForkPoint {
 
 /** What the writer needs to publish the header, and the metadata in it. @throws LASTWORD_INVALID_OPTION, LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE */
 export function createCommand(
-  options: ResolvedOptions, id: ThreadId, { parentId, fork, meta }: { parentId: ThreadId | undefined; fork: ForkPoint | undefined; meta: unknown },
+  options: ResolvedOptions, id: ThreadId, { path, parentId, fork, meta }: { path: string; parentId: ThreadId | undefined; fork: ForkPoint | undefined; meta: unknown },
   encode: (item: object) => Uint8Array,
 ): { command: Omit<CreateThreadCommand, 'slot' | 'incarnation' | 'isAgain'>; meta: Record<string, unknown> } {
   const timestampMs = Date.now();
@@ -43,7 +42,7 @@ export function createCommand(
   const payload = { id, timestamp: new Date(timestampMs).toISOString(), ...own, history_mode: 'paginated' };
   const header = encode({ type: 'session_meta', payload });
   const base = fork === undefined ? FIRST_ORDINAL : fork.end + 1;
-  const command = { threadId: id, path: rolloutPath(options.directory, id), base, header, timestampMs, reference: fork };
+  const command = { threadId: id, path, base, header, timestampMs, reference: fork };
   return { command, meta: own };
 }
 

@@ -182,7 +182,7 @@ export function checkFork(options: ForkThreadOptions): ForkThreadOptions {
   return options;
 }
 
-function assertSignal(signal: unknown): asserts signal is AbortSignal | undefined {
+export function assertSignal(signal: unknown): asserts signal is AbortSignal | undefined {
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidOption('signal', signal, 'an AbortSignal');
 }
 

@@ -9,6 +9,7 @@ import type { ThreadLists } from './reader/lists/thread-lists.js';
 import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
 import { openThread } from './reader/read-thread.js';
 import { recordsOf, type RecordStream } from './reader/record-stream.js';
+import { jobLogPath } from './rollout/rollout-path.js';
 import type { RolloutThread } from './thread.js';
 import type {
   CreateThreadOptions, ForkThreadOptions, ListOptions, LiveThread, ReadOptions, ResumeThreadOptions, RolloutItem, RolloutRecord, SidecarEvents, Thread, ThreadId,
@@ -33,6 +34,12 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   async createThread<I extends { type: string } = RolloutItem>(options: CreateThreadOptions = {}): Promise<Thread<I>> {
     this.assertOpen();
     return handleOf<I>(await this.registry.create(options));
+  }
+
+  /** The log of a job: a thread whose rollout stands among those of jobs. @throws as createThread() */
+  async createJobLog(options: CreateThreadOptions): Promise<Thread> {
+    this.assertOpen();
+    return this.registry.create(options, jobLogPath);
   }
 
   async resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ResumeThreadOptions = {}): Promise<Thread<I>> {

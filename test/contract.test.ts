@@ -14,12 +14,13 @@ import { NOT_BUILT_YET } from './support/not-built-yet.js';
 import { testTitles } from './support/source.js';
 
 const CONTRACT = declarationsOf('test/support/contract.d.ts');
-const BUILT = declarationsOf('src/index.ts');
+const BUILT = new Map([...declarationsOf('src/index.ts'), ...declarationsOf('src/jobs/index.ts')]);
 const LATER = NOT_BUILT_YET.flatMap(({ names }) => names);
 
 /** Whose members are options, and of what. */
 const OPTIONS: Readonly<Record<string, string>> = {
   CreateThreadOptions: 'createThread', FlushOptions: 'flush', CloseOptions: 'close', ReadOptions: '(readRollout|readThread)', ListOptions: 'listThreads',
+  JobOptions: '(runJob|resumeJob)',
 };
 
 /** The type or function a name belongs to: with it, all of its members are not built. */

@@ -62,7 +62,7 @@ function targetsByRun(all: readonly Committed[]): string {
 }
 
 function section({ stem, outcome }: Committed, files: Files): string {
-  const { append, sustained, threads, latency, loop, synced, lifecycle, reading, lists } = outcome;
+  const { append, sustained, threads, latency, loop, synced, lifecycle, reading, lists, jobs } = outcome;
   const parts: string[] = [`## ${stem}\n`];
   const chart = (name: string, alt: string, svg: string): void => {
     files.set(`${stem}-${name}.svg`, svg);
@@ -92,5 +92,6 @@ function section({ stem, outcome }: Committed, files: Files): string {
   if (lifecycle !== undefined) block('Threads', lifecycleTable(lifecycle));
   if (reading !== undefined) block('Reading back', readingTable(reading));
   if (lists !== undefined) block('Lists', readingTable(lists));
+  if (jobs !== undefined) block('Jobs', readingTable(jobs));
   return parts.join('\n');
 }

@@ -1,5 +1,6 @@
 import { appendTable, runAppend, type AppendResult } from './append.js';
 import { latencyTable, loopTable, runLatency, runLoop, type LatencyRow, type LoopRow } from './host.js';
+import { runJobs } from './jobs.js';
 import { lifecycleTable, runLifecycle, type LifecycleRow } from './lifecycle.js';
 import { runLists } from './lists.js';
 import { readingTable, runReading, type ReadingRow } from './reading.js';
@@ -17,6 +18,7 @@ export interface Results {
   lifecycle?: LifecycleRow[];
   reading?: ReadingRow[];
   lists?: ReadingRow[];
+  jobs?: ReadingRow[];
 }
 export type Scenario = keyof Required<Results>;
 
@@ -74,5 +76,6 @@ export const SCENARIOS: { readonly [S in Scenario]: Runner<S> } = {
   lifecycle: runner(() => 'Threads created, idle, closed and opened again (per thread, fresh processes)', ({ isQuick }) => runLifecycle(isQuick), lifecycleTable),
   reading: runner(({ repetitions }) => `Reading back (medians of ${repetitions} alternating rounds)`, ({ repetitions, isQuick }, seed) => runReading(repetitions, isQuick, seed), readingTable),
   lists: runner(({ repetitions }) => `Lists (medians of ${repetitions} rounds, each of fresh processes)`, ({ repetitions, isQuick }, seed) => runLists(repetitions, isQuick, seed), readingTable),
+  jobs: runner(({ repetitions }) => `Jobs (medians of ${repetitions} rounds)`, ({ repetitions, isQuick }) => runJobs(repetitions, isQuick), readingTable),
 };
 export const SCENARIO_NAMES = Object.keys(SCENARIOS) as Scenario[];

@@ -3,6 +3,7 @@ import { isLastwordError, LastwordError } from '../errors.js';
 import { assertThreadId, invalidOption } from '../options.js';
 import { locateNearby, locateRollout } from '../reader/locate.js';
 import { setBase } from '../ring/slots.js';
+import { rolloutPath } from '../rollout/rollout-path.js';
 import { isThreadId } from '../rollout/thread-id.js';
 import { SlotTable } from '../slot-table.js';
 import { RolloutThread } from '../thread.js';
@@ -62,9 +63,10 @@ export class Registry {
     return this.#operations.run([id], operation);
   }
 
-  create(options: CreateThreadOptions): Promise<RolloutThread> {
+  /** `pathOf`: where its rollout is to stand. */
+  create(options: CreateThreadOptions, pathOf = rolloutPath): Promise<RolloutThread> {
     const id = creatableId(options);
-    return this.#operations.run([id], () => this.#create(id, options, undefined));
+    return this.#operations.run([id], () => this.#create(id, options, undefined, pathOf));
   }
 
   /** A new thread that goes on from what `find` gives, when it is the source's turn too. */
@@ -73,13 +75,13 @@ export class Registry {
     return this.#operations.run([sourceId, id], async () => this.#create(id, options, await find()));
   }
 
-  async #create(id: ThreadId, options: CreateThreadOptions, fork: ForkPoint | undefined): Promise<RolloutThread> {
+  async #create(id: ThreadId, options: CreateThreadOptions, fork: ForkPoint | undefined, pathOf = rolloutPath): Promise<RolloutThread> {
     this.#host.assertOpen();
     if (this.#byId.has(id)) throw threadExists(id, undefined);
     const { options: resolved, producer, writer } = this.#host;
     const { parentId } = options;
     if (parentId !== undefined) await this.#assertParentExists(parentId);
-    const { command, meta } = createCommand(resolved, id, { parentId, fork, meta: options.meta === undefined ? {} : options.meta }, (item) => producer.encode(item));
+    const { command, meta } = createCommand(resolved, id, { path: pathOf(resolved.directory, id), parentId, fork, meta: options.meta === undefined ? {} : options.meta }, (item) => producer.encode(item));
     // An id made just now has no rollout; one that was asked for may have been archived, or have another's name.
     const stored = options.id === undefined ? undefined : await locateNearby(resolved.directory, id);
     if (stored !== undefined) throw threadExists(id, stored.path);

@@ -5,7 +5,7 @@ import { assertThreadId, invalidOption } from '../options.js';
 import { readHeads, type Head } from '../reader/heads.js';
 import { baseOf, findRecord, historyOf } from '../reader/history.js';
 import { locateRollout, type Located } from '../reader/locate.js';
-import { parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
+import { isJobLog, parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
 import { isVersion7, timeOf } from '../rollout/thread-id.js';
 import type { RolloutThread } from '../thread.js';
 import type { ThreadHost } from '../thread-host.js';
@@ -50,7 +50,8 @@ export class StoredThreads {
 
   archive(id: ThreadId): Promise<void> {
     return this.#inTree(id, async ({ threadId, path, isArchived }) => {
-      if (!isArchived) await this.#move(threadId, path, join(this.#host.options.directory, 'archived_sessions', basename(path)));
+      // The log of a job has its one place; what its agents did goes along.
+      if (!isArchived && !isJobLog(path)) await this.#move(threadId, path, join(this.#host.options.directory, 'archived_sessions', basename(path)));
     });
   }
 

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { archivedPath, dateFoldersOf, hasRolloutPath, parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
+import { archivedPath, dateFoldersOf, hasRolloutPath, jobLogPath, parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
 import { timeOf } from '../rollout/thread-id.js';
 import type { ThreadId } from '../types.js';
 
@@ -58,6 +58,8 @@ export class Locator {
     const [own, archived] = [rolloutPath(this.#directory, id), archivedPath(this.#directory, id)];
     if (await exists(own)) return { path: own, isArchived: false };
     if (await exists(archived)) return { path: archived, isArchived: true };
+    const job = jobLogPath(this.#directory, id);
+    if (await exists(job)) return { path: job, isArchived: false };
     const timeMs = timeOf(id) ?? 0;
     for (const days of [0, -1, 1]) {
       const [date = ''] = new Date(timeMs + days * DAY_MS).toISOString().split('T');

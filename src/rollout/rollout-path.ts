@@ -5,6 +5,8 @@ import { parseThreadId, timeOf } from './thread-id.js';
 
 /** Last moment whose year has four digits; an id may claim a later one, a folder may not. */
 const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+/** The folder of the logs of jobs. */
+const JOBS = 'jobs';
 const NAME = /^rollout-(\d{4}(?:-\d\d){2}T\d\d(?:-\d\d){2})-([0-9a-fA-F-]{36})\.jsonl(\.zst)?$/;
 /** In `sessions/YYYY/MM/DD`. */
 const DATED = /^(.*\/sessions)\/(\d{4})\/(\d\d)\/(\d\d)(?:\/[^/]*)?$/s;
@@ -40,6 +42,15 @@ export function rolloutPath(directory: string, id: ThreadId): string {
 /** Where the rollout of an archived thread stands. @throws LASTWORD_INVALID_OPTION unless the id is of version 7 */
 export function archivedPath(directory: string, id: ThreadId): string {
   return join(directory, 'archived_sessions', rolloutName(id));
+}
+
+/** Where the log of a job stands: beside the sessions, out of the sight of whoever lists those. @throws LASTWORD_INVALID_OPTION unless the id is of version 7 */
+export function jobLogPath(directory: string, id: ThreadId): string {
+  return join(directory, JOBS, rolloutName(id));
+}
+
+export function isJobLog(path: string): boolean {
+  return basename(dirname(path)) === JOBS;
 }
 
 /** Whether the id alone gives the path. */

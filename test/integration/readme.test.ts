@@ -1,10 +1,13 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'csv-parse/sync';
 import { verifyRollouts } from 'lastword';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../support/sidecars.js';
+import { temporaryFolder, upTo } from '../support/sidecars.js';
 
 const ROOT = new URL('../..', import.meta.url);
 
@@ -43,4 +46,30 @@ test('the example multi-agent-host.ts closes a tree of agents, resumes one, fork
   const items = closed.reduce((sum, one) => sum + one.items, 0);
   expect(reports.reduce((sum, { records }) => sum + records, 0) - headers).toBe(items);
   expect(stdout).toContain(`all: 6 threads closed, ${items} items on disk, 1 late`);
+});
+
+test('the example csv-job.ts, killed in the middle and started again, answers each of its fifty questions once', async () => {
+  const folder = temporaryFolder();
+  const program = fileURLToPath(new URL('dist/examples/csv-job.js', ROOT));
+  const killed = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const exited = once(killed, 'exit');
+  const before: string[] = [];
+  for await (const line of createInterface({ input: killed.stdout })) {
+    before.push(line);
+    if (before.length === 20) killed.kill('SIGKILL');
+  }
+  await exited;
+  expect(existsSync(join(folder, 'answers.csv')), 'no partial output').toBe(false);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, folder], { encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+  const after = stdout.split('\n').slice(0, -1);
+  expect(after.pop()).toBe('completed: 50 of 50');
+  expect(stderr).toMatch(/\[50\/50\] 50 done, 0 failed, .*\/s\n$/);
+  const rows = parse<Record<string, string>>(readFileSync(join(folder, 'answers.csv')), { columns: true });
+  expect(rows.map((row) => [row['name'], row['item_id'], row['status']])).toEqual(upTo(50).map((n) => [`question-${n + 1}`, `question-${n + 1}`, 'completed']));
+  expect(JSON.parse(rows[6]?.['result_json'] ?? '')).toEqual({ answer: 'What is "7", and why: nobody knows', words: 7 });
+  // Only what ran when it was killed, four at a time, runs again.
+  const names = [...before, ...after].map((line) => line.split(',')[0]);
+  expect(new Set(names).size).toBe(50);
+  expect(names.length).toBeLessThanOrEqual(54);
 });

@@ -16,7 +16,7 @@ function checkerOf(path: string): { checker: ts.TypeChecker; exports: ts.Symbol[
   if (program === undefined) {
     const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (file) => ts.sys.readFile(file)) as { config: { compilerOptions: object } };
     const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);
-    program = ts.createProgram([join(ROOT, 'src/index.ts'), join(ROOT, 'test/support/contract.d.ts')], options);
+    program = ts.createProgram(['src/index.ts', 'src/jobs/index.ts', 'test/support/contract.d.ts'].map((path) => join(ROOT, path)), options);
   }
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(join(ROOT, path));

@@ -4,11 +4,4 @@ export const NOT_BUILT_YET: readonly { readonly reason: string; readonly names: 
     reason: 'Producers in other JavaScript threads.',
     names: ['Sidecar.createProducerPort', 'attachProducer', 'ProducerPort', 'Producer'],
   },
-  {
-    reason: 'Batch jobs.',
-    names: [
-      'runJob', 'resumeJob', 'JobOptions', 'ResumeJobOptions', 'JobItem', 'JobReportAnswer', 'JobContext', 'JobItemStatus', 'Job',
-      'JobProgress', 'JobResult', 'JobItemResult', 'JobEvent',
-    ],
-  },
 ];

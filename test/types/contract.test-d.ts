@@ -1,5 +1,6 @@
 /** What is built has the contract's types, member by member. Checked by the compiler: `npm run typecheck`. */
 import type * as built from '../../src/index.js';
+import type * as jobs from '../../src/jobs/index.js';
 import type * as contract from '../support/contract.js';
 
 /** The members both have, without those that name a thread or the sidecar: of them the contract knows more members. */
@@ -45,6 +46,22 @@ export type Answers = All<[
   SameMembers<built.SidecarEvents, contract.SidecarEvents, 'resumeFailed' | 'degraded'>,
   SameMembers<built.SidecarEvents['degraded'], contract.SidecarEvents['degraded'], 'error'>,
   SameMembers<built.SidecarEvents['resumeFailed'], contract.SidecarEvents['resumeFailed'], 'error'>,
+]>;
+
+/** Jobs, of rows and results of any type. */
+interface Row { name: string }
+export type Jobs = All<[
+  Same<jobs.JobOptions<Row, number>, contract.JobOptions<Row, number>>,
+  Same<jobs.ResumeJobOptions<Row, number>, contract.ResumeJobOptions<Row, number>>,
+  Same<jobs.JobItem<Row>, contract.JobItem<Row>>,
+  Same<jobs.JobReportAnswer, contract.JobReportAnswer>,
+  Same<jobs.JobContext<number>, contract.JobContext<number>>,
+  Same<jobs.JobItemStatus, contract.JobItemStatus>,
+  Same<jobs.Job<number>, contract.Job<number>>,
+  Same<jobs.JobProgress, contract.JobProgress>,
+  Same<jobs.JobResult<number>, contract.JobResult<number>>,
+  Same<jobs.JobItemResult<number>, contract.JobItemResult<number>>,
+  Same<jobs.JobEvent<number>, contract.JobEvent<number>>,
 ]>;
 
 /** Methods: a call that the contract allows is allowed here, and answers what the contract says. */
