@@ -21,7 +21,7 @@ async function perform(request: Request): Promise<unknown> {
   switch (request.what) {
     case 'run': return entrant.run(request.items);
     case 'loop': return entrant.loop(request.ms);
-    case 'latencies': return entrant.latencies(request.samples);
+    case 'latencies': return entrant.latencies(request.samples, request.isIdle);
     case 'close': {
       await entrant.close();
       process.disconnect();

@@ -106,12 +106,12 @@ export class Entrant {
     return { itemsPerSecond, idle, loaded };
   }
 
-  /** From append() until write() has returned, one item at a time, ms. */
-  async latencies(samples: number): Promise<number[]> {
+  /** From append() until write() has returned, one item at a time, ms. `isIdle`: with pauses between them. */
+  async latencies(samples: number, isIdle: boolean): Promise<number[]> {
     const prng = new Prng(this.#load.seed);
     const times: number[] = [];
     while (times.length < samples) {
-      await pause(PAUSE_MS.least + prng.below(PAUSE_MS.spread));
+      if (isIdle) await pause(PAUSE_MS.least + prng.below(PAUSE_MS.spread));
       const begin = performance.now();
       await this.#append(1);
       await this.#recording.complete();

@@ -8,7 +8,7 @@ import type { CellLoad, LoopFigures, Run } from './entrant.js';
 
 export type Request =
   | { readonly what: 'open' } | { readonly what: 'run'; readonly items: number }
-  | { readonly what: 'loop'; readonly ms: number } | { readonly what: 'latencies'; readonly samples: number } | { readonly what: 'close' };
+  | { readonly what: 'loop'; readonly ms: number } | { readonly what: 'latencies'; readonly samples: number; readonly isIdle: boolean } | { readonly what: 'close' };
 export type Answer = { readonly value: unknown } | { readonly unavailable: string } | { readonly failed: string };
 
 const CHILD = fileURLToPath(new URL('child.js', import.meta.url));
@@ -59,8 +59,8 @@ export class Rival {
     return this.#valueOf({ what: 'loop', ms }) as Promise<LoopFigures>;
   }
 
-  latencies(samples: number): Promise<number[]> {
-    return this.#valueOf({ what: 'latencies', samples }) as Promise<number[]>;
+  latencies(samples: number, isIdle: boolean): Promise<number[]> {
+    return this.#valueOf({ what: 'latencies', samples, isIdle }) as Promise<number[]>;
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,10 @@ const LOAD = '1.1 kB';
 const RECORDERS = CONTENDERS.filter(({ kind }) => kind !== 'limit');
 /** Everybody's samples are taken in so many parts, in turn. */
 const PARTS = 4;
+/** Recorded before anything is measured: a host has been at work for a while, and its code is compiled. */
+const WARM_UP_ITEMS = 20_000;
+/** The same for what is done item by item. */
+const WARM_UP_SAMPLES = 4000;
 const TARGET_MS = 1;
 /** Upper ends of the histogram's bars, ms: four to a decade, from 10 µs on. */
 export const BAR_ENDS: readonly number[] = Array.from({ length: 17 }, (_none, index) => 0.01 * 10 ** (index / 4));
@@ -31,7 +35,7 @@ export interface LoopRow {
 
 /** From append() until write() has returned, in a system that is otherwise idle: one item of 1.1 kB every few milliseconds. */
 export async function runLatency(samples: number, seed: number): Promise<LatencyRow[]> {
-  const times = await inTurn({ load: LOAD, threads: 1, burst: 1, seed }, (rival) => rival.latencies(Math.ceil(samples / PARTS)));
+  const times = await inTurn({ load: LOAD, threads: 1, burst: 1, seed }, (rival) => rival.latencies(WARM_UP_SAMPLES, false), (rival) => rival.latencies(Math.ceil(samples / PARTS), true));
   return times.map(({ rival, values }) => {
     const sorted = values.flat().sort((one, other) => one - other);
     const bars = BAR_ENDS.map((end, index) => sorted.filter((ms) =>
@@ -42,7 +46,7 @@ export async function runLatency(samples: number, seed: number): Promise<Latency
 
 /** What recording as fast as it is taken does to the host's event loop: 100 threads, 50 items of 1.1 kB in every turn. */
 export async function runLoop(ms: number, seed: number): Promise<LoopRow[]> {
-  const figures = await inTurn({ load: LOAD, threads: 100, burst: 50, seed }, (rival) => rival.loop(ms / PARTS));
+  const figures = await inTurn({ load: LOAD, threads: 100, burst: 50, seed }, (rival) => rival.run(WARM_UP_ITEMS), (rival) => rival.loop(ms / PARTS));
   return figures.map(({ rival, values }) => {
     const of = (value: (part: LoopFigures) => number): number => median(values.map(value));
     const added = (key: keyof Quantiles) => of(({ idle, loaded }) => Math.max(0, loaded[key] - idle[key]));
@@ -52,16 +56,13 @@ export async function runLoop(ms: number, seed: number): Promise<LoopRow[]> {
 
 const named = ({ name, unavailable }: Rival): { name: string; unavailable?: string } => ({ name, ...(unavailable === undefined ? {} : { unavailable }) });
 
-/** The first part of everybody only warms up. */
-function inTurn<T>(load: Parameters<typeof withRivals>[2], part: (rival: Rival) => Promise<T>): Promise<{ rival: Rival; values: T[] }[]> {
+function inTurn<T>(load: Parameters<typeof withRivals>[2], warmUp: (rival: Rival) => Promise<unknown>, part: (rival: Rival) => Promise<T>): Promise<{ rival: Rival; values: T[] }[]> {
   return withDirectory((directory) => withRivals(RECORDERS, directory, load, async (rivals) => {
     const all = rivals.map((rival) => ({ rival, values: [] as T[] }));
-    for (let index = -1; index < PARTS; index += 1) {
-      for (const { rival, values } of all) {
-        if (rival.unavailable !== undefined) continue;
-        const value = await part(rival);
-        if (index >= 0) values.push(value);
-      }
+    const there = all.filter(({ rival }) => rival.unavailable === undefined);
+    for (const { rival } of there) await warmUp(rival);
+    for (let index = 0; index < PARTS; index += 1) {
+      for (const { rival, values } of there) values.push(await part(rival));
     }
     return all;
   }));
