@@ -9,7 +9,7 @@ import { LateNotices } from './lifecycle/late-notices.js';
 import { RegistryListHost } from './lifecycle/list-host.js';
 import { Registry } from './lifecycle/registry.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
-import { planClose, type ClosePlan } from './lifecycle/thread-close.js';
+import { planClose, ThreadClose, type ClosePlan, type CloseSteps } from './lifecycle/thread-close.js';
 import { ExitDrain } from './exit/exit-drain.js';
 import { hearOfEnd } from './exit/process-end.js';
 import { hearOfSignals } from './exit/signals.js';
@@ -27,7 +27,8 @@ import { HISTOGRAM_WORDS } from './ring/layout.js';
 import type { ProducerMemory, SidecarMemory } from './ring/memory.js';
 import { recordLatency } from './ring/figures.js';
 import { readStats, type Totals } from './stats.js';
-import type { RolloutThread } from './thread.js';
+import type { OpenThread } from './open-thread.js';
+import { RolloutThread } from './thread.js';
 import type { ThreadHost } from './thread-host.js';
 import { ThreadOperations } from './thread-operations.js';
 import type {
@@ -41,6 +42,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   readonly producer: ItemProducer;
   readonly waiters: Waiters;
   readonly log: Log;
+  readonly producerNumber = 0;
   abandonLost: ThreadHost['abandonLost'] = () => { throw new LastwordError('LASTWORD_NOT_OPEN', 'the sidecar has no writer'); };
   readonly #ring: ProducerMemory;
   readonly #data: EngineData;
@@ -68,7 +70,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#ring = ring;
     this.#data = data;
     this.log = createLog(options.logger);
-    this.registry = new Registry(this);
+    this.registry = new Registry(this, { producer: 0, redact: options.redact, newThread: (name, opened) => new RolloutThread(this, name, opened) });
     this.stored = new StoredThreads(this, this.registry);
     this.#listed = new RegistryListHost(this, this.registry, { pool: this.#pool, instance: data.owner.instance });
     this.lists = new ThreadLists(this.#listed);
@@ -184,7 +186,11 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     recordLatency(this.#flushes, 0, microseconds);
   };
 
-  threadReleased(thread: RolloutThread, receipt: ThreadCloseReceipt): void {
+  closeSteps(thread: OpenThread): CloseSteps {
+    return new ThreadClose(thread, this);
+  }
+
+  threadReleased(thread: OpenThread, receipt: ThreadCloseReceipt): void {
     this.#closed.threads += 1;
     this.#closed.items += receipt.items;
     this.#closed.written += receipt.nextOrdinal - thread.base;
@@ -196,11 +202,11 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.tell('threadClosed', receipt);
   }
 
-  closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[] {
+  closeChildren(thread: OpenThread, plan: ClosePlan): Promise<unknown>[] {
     return this.registry.closeChildren(thread, plan);
   }
 
-  cameLate(thread: RolloutThread, items: number): void {
+  cameLate(thread: OpenThread, items: number): void {
     if (thread.state === 'closed') this.#closed.late += items;
     this.log.debug({ threadId: thread.id, items, late: thread.late }, 'late: appended after the seal');
     this.#lateNotices.add(thread.id, items);

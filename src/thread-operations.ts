@@ -9,7 +9,8 @@ import type { ThreadLists } from './reader/lists/thread-lists.js';
 import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
 import { openThread } from './reader/read-thread.js';
 import { recordsOf, type RecordStream } from './reader/record-stream.js';
-import type { RolloutThread } from './thread.js';
+import type { OpenThread } from './open-thread.js';
+import { RolloutThread } from './thread.js';
 import type {
   CreateThreadOptions, ForkThreadOptions, ListOptions, LiveThread, ReadOptions, ResumeThreadOptions, RolloutItem, RolloutRecord, SidecarEvents, Thread, ThreadId,
   ThreadPage, ThreadSummary,
@@ -109,7 +110,8 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   }
 
   liveThread(id: ThreadId): Thread | undefined {
-    return this.registry.get(id);
+    const thread = this.registry.get(id);
+    return thread instanceof RolloutThread ? thread : undefined;
   }
 
   liveThreads(): Iterable<LiveThread> {
@@ -131,6 +133,6 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 }
 
 /** The item's type is the caller's word for what it appends: the handle takes any, and delivers what was given. */
-function handleOf<I extends { type: string }>(thread: RolloutThread): Thread<I> {
+function handleOf<I extends { type: string }>(thread: OpenThread): Thread<I> {
   return thread as unknown as Thread<I>;
 }

@@ -9,7 +9,7 @@ import {
 } from '../ring/doorbell.js';
 import type { ProducerMemory, SidecarMemory } from '../ring/memory.js';
 import { seal, wantSynced } from '../ring/slots.js';
-import type { RolloutThread } from '../thread.js';
+import type { OpenThread } from '../open-thread.js';
 import type { EndListener } from './process-end.js';
 
 export interface ExitDrainParts {
@@ -20,7 +20,7 @@ export interface ExitDrainParts {
   readonly log: Log;
   readonly standby: Standby;
   readonly writer: WriterLink;
-  readonly threads: () => RolloutThread[];
+  readonly threads: () => OpenThread[];
   readonly openings: () => readonly Opening[];
 }
 
@@ -83,7 +83,7 @@ export class ExitDrain implements EndListener {
     producer.settle();
     const request = requestSalvage(memory);
     let left = threads();
-    const isThere = (thread: RolloutThread): boolean => {
+    const isThere = (thread: OpenThread): boolean => {
       if (thread.written < thread.accepted) return salvageAnswers(memory) === request;
       return thread.state === 'failed' || !sync || thread.synced >= thread.accepted;
     };
@@ -130,7 +130,7 @@ export class ExitDrain implements EndListener {
   }
 
   /** Where everything of the opening is up to the ordinal; nothing where it is nowhere. */
-  #salvageOf({ id, slot, incarnation, base }: RolloutThread, to: number): { salvage: string; records: number } | undefined {
+  #salvageOf({ id, slot, incarnation, base }: OpenThread, to: number): { salvage: string; records: number } | undefined {
     const report = this.#salvages.get(id);
     if (report?.slot !== slot || report.incarnation !== incarnation || base + report.to < to) return undefined;
     return { salvage: report.path, records: report.records };
