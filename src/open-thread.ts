@@ -114,6 +114,11 @@ export abstract class OpenThread implements LiveThread {
     return this.progress.unwritten;
   }
 
+  /** Of the close, once it is over. */
+  get receipt(): ThreadCloseReceipt | undefined {
+    return this.progress.receipt;
+  }
+
   get failure(): LastwordError | undefined {
     return this.#failure;
   }

@@ -1,6 +1,7 @@
 import type { EngineData } from '../worker/engine.js';
 import { Standby } from '../worker/standby.js';
 import type { Opening } from './control/protocol.js';
+import { ProducerServer } from './control/producer-server.js';
 import { WriterLink } from './control/writer-link.js';
 import { isLastwordError, LastwordError, toWireError } from './errors.js';
 import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
@@ -32,7 +33,7 @@ import { RolloutThread } from './thread.js';
 import type { ThreadHost } from './thread-host.js';
 import { ThreadOperations } from './thread-operations.js';
 import type {
-  CloseOptions, FlushOptions, Receipt, Sidecar, SidecarCloseReceipt, SidecarState, SidecarStats, ThreadCloseReceipt,
+  CloseOptions, FlushOptions, ProducerPort, Receipt, Sidecar, SidecarCloseReceipt, SidecarState, SidecarStats, ThreadCloseReceipt,
 } from './types.js';
 
 /** Owns writer, ring and threads. */
@@ -46,6 +47,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   abandonLost: ThreadHost['abandonLost'] = () => { throw new LastwordError('LASTWORD_NOT_OPEN', 'the sidecar has no writer'); };
   readonly #ring: ProducerMemory;
   readonly #data: EngineData;
+  readonly #producers: ProducerServer;
   #stopHearing: (() => void)[] = [];
   protected readonly registry: Registry;
   protected readonly stored: StoredThreads;
@@ -69,6 +71,11 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.producer = producer;
     this.#ring = ring;
     this.#data = data;
+    this.#producers = new ProducerServer({
+      sidecar: this, registry: () => this.registry, stored: () => this.stored,
+      cameLate: (threadId, items, afterReceipt) => { this.#cameLateElsewhere(threadId, items, afterReceipt); },
+      resumeFailed: (failed) => { this.resumeFailed(failed); },
+    }, options, { sidecar: memory.buffer, rings: data.rings, transcoder: data.transcoder, instance: data.owner.instance });
     this.log = createLog(options.logger);
     this.registry = new Registry(this, { producer: 0, redact: options.redact, newThread: (name, opened) => new RolloutThread(this, name, opened) });
     this.stored = new StoredThreads(this, this.registry);
@@ -81,7 +88,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     const { log, memory, options: { directory, closeTimeoutMs }, producer, registry, waiters } = this;
     const events = new WriterEvents({
       memory, registry, waiters, log,
-      standIn: () => { producer.onPublished = () => { this.writer.pass(); }; },
+      standIn: () => { producer.onPublished = () => { this.writer.pass(); }; this.#producers.wakeAll(); },
       lose: (error) => { this.#lose(error); },
       tell: (event, members) => { this.tell(event, members); },
     });
@@ -175,6 +182,11 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     await this.close();
   }
 
+  createProducerPort(): ProducerPort {
+    this.assertOpen();
+    return { port: this.#producers.createPort() };
+  }
+
   stats(): SidecarStats {
     return readStats({
       memory: this.memory, producer: this.producer, ringBytes: this.options.ringBytes,
@@ -212,6 +224,12 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#lateNotices.add(thread.id, items);
   }
 
+  /** In another JavaScript thread, which has gathered them. */
+  #cameLateElsewhere(threadId: string | undefined, items: number, afterReceipt: number): void {
+    this.#closed.late += afterReceipt;
+    if (threadId !== undefined) this.tell('late', { threadId, count: items });
+  }
+
   async #close(plan: ClosePlan): Promise<SidecarCloseReceipt> {
     if (this.#writerLost === undefined) this.#state = 'closing';
     else if (!plan.abandon) throw this.#writerLost;
@@ -222,6 +240,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#state = 'closed';
     await this.#pool.close();
     for (const stop of this.#stopHearing.splice(0)) stop();
+    this.#producers.close();
     this.waiters.recheck();
     this.#lateNotices.flush();
     const { items, bytes } = this.stats();
@@ -274,6 +293,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#writerLost = error;
     this.#state = 'failed';
     wakeProducer(this.#ring);
+    this.#producers.wakeAll();
   }
 }
 

@@ -41,11 +41,14 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
     this.assertOpen();
     if (ifMissing === 'error') return handleOf<I>(await this.registry.resume(id, signal));
     const { thread, missing } = await this.registry.resumeOrCreate(id, create, signal);
-    if (missing !== undefined) {
-      this.log.info({ threadId: thread.id, requestedId: id, code: missing.code }, 'resume failed: a fresh thread was made');
-      this.tell('resumeFailed', { requestedId: id, threadId: thread.id, error: missing });
-    }
+    if (missing !== undefined) this.resumeFailed({ requestedId: id, threadId: thread.id, error: missing });
     return handleOf<I>(thread);
+  }
+
+  protected resumeFailed(failed: SidecarEvents['resumeFailed']): void {
+    const { requestedId, threadId, error: { code } } = failed;
+    this.log.info({ threadId, requestedId, code }, 'resume failed: a fresh thread was made');
+    this.tell('resumeFailed', failed);
   }
 
   async forkThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ForkThreadOptions = {}): Promise<Thread<I>> {

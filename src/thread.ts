@@ -9,19 +9,21 @@ import { checkFlush, invalidOption } from './options.js';
 import { OpenThread, type OpeningName } from './open-thread.js';
 import { printAs } from './printing.js';
 import { SEALED_COUNT } from './producer/item-producer.js';
+import { setHeld } from './ring/slots.js';
 import type { HandleHost } from './thread-host.js';
 import { LATE, type PublishOptions, type RolloutItem, type Thread, type ThreadCloseReceipt } from './types.js';
 
 /** The handle of one opening of a thread, in the JavaScript thread that appends to it. */
 export class RolloutThread extends OpenThread implements Thread {
   readonly #host: HandleHost;
-  readonly #held = new HeldWork();
+  readonly #held: HeldWork;
   readonly #deliveries: Deliveries;
   #controller: AbortController | undefined;
 
   constructor(host: HandleHost, name: OpeningName, opened: Opened) {
     super(host, name, opened);
     this.#host = host;
+    this.#held = new HeldWork(() => { this.#sayHeld(false); });
     this.#deliveries = new Deliveries(
       (isReached) => host.waiters.forAWhile(isReached, host.options.closeTimeoutMs),
       (error, ordinal) => { host.log.error({ threadId: name.id, ordinal, error }, 'a subscriber threw'); },
@@ -91,12 +93,20 @@ export class RolloutThread extends OpenThread implements Thread {
   }
 
   track<P extends PromiseLike<unknown>>(work: P): P {
-    return this.progress.isSealed ? work : this.#held.track(work);
+    if (this.progress.isSealed) return work;
+    this.#sayHeld(true);
+    return this.#held.track(work);
   }
 
   hold(label: string): Disposable {
     if (typeof label !== 'string') throw invalidOption('label', label, 'a string');
+    this.#sayHeld(true);
     return this.#held.hold(label);
+  }
+
+  /** For a close in another JavaScript thread. The slot of a thread that was closed is not its own. */
+  #sayHeld(isHeld: boolean): void {
+    if (this.producer !== 0 && this.progress.receipt === undefined) setHeld(this.#host.memory, this.slot, isHeld);
   }
 
   abort(): void {

@@ -149,7 +149,7 @@ export interface WriterData {
   readonly reports: MessagePort;
   readonly sidecar: SharedArrayBuffer;
   /** Of every producer; the first is the sidecar's own thread. */
-  readonly rings: readonly RingData[];
+  readonly rings: RingData[];
   readonly transcoder: WebAssembly.Module;
   readonly openFilesMax: number;
   readonly syncIntervalMs: number;

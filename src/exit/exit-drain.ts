@@ -48,6 +48,12 @@ export class ExitDrain implements EndListener {
   }
 
   onExit(beganMs: number): void {
+    // Other JavaScript threads go on while this one ends them. What they have appended by now is whole in memory.
+    for (const thread of this.#parts.threads()) {
+      if (thread.producer === 0) continue;
+      seal(this.#parts.memory, thread.slot);
+      thread.wakeProducer();
+    }
     // Other listeners of 'exit' may append.
     this.#parts.producer.onPublished = () => { this.#drainForGood(performance.now()); };
     this.#drainForGood(beganMs);
@@ -83,8 +89,10 @@ export class ExitDrain implements EndListener {
     producer.settle();
     const request = requestSalvage(memory);
     let left = threads();
+    // Others append meanwhile where the process may survive: theirs is what was accepted by now.
+    const targets = new Map(left.map((thread) => [thread, thread.accepted]));
     const isThere = (thread: OpenThread): boolean => {
-      if (thread.written < thread.accepted) return salvageAnswers(memory) === request;
+      if (thread.written < Math.min(thread.accepted, targets.get(thread) ?? Infinity)) return salvageAnswers(memory) === request;
       return thread.state === 'failed' || !sync || thread.synced >= thread.accepted;
     };
     if (sync) {

@@ -1,5 +1,8 @@
 /** Views over the memory that producers and the writer share. Plain objects: both sides, and the explorer, build them. */
-import { CONTROL_OFFSET, FIGURES, FIGURES_OFFSET, RING_OFFSET, SIDECAR_BYTES, layOut, type MemoryLayout } from './layout.js';
+import {
+  ARENA_HEAD_WORD, ARENA_TAIL_WORD, CONTROL_OFFSET, DEFINITIONS_INDEX_BYTES, DEFINITIONS_OFFSET, FIGURES, FIGURES_OFFSET, HEAD_WORD, MARK_WORD, PARKING_HEAD_WORD,
+  PARKING_TAIL_WORD, RING_OFFSET, SIDECAR_BYTES, TAIL_WORD, layOut, type MemoryLayout,
+} from './layout.js';
 
 /** One producer's memory. */
 export interface ProducerMemory {
@@ -62,4 +65,13 @@ export function arenaAddress(memory: ProducerMemory, position: number): number {
 /** Address of a parking position in the producer's memory. */
 export function parkingAddress(memory: ProducerMemory, position: number): number {
   return memory.layout.parkingOffset + (position & (memory.layout.arenaBytes - 1));
+}
+
+/** Behind a producer that has ended, once the writer has let go of its memory: the next one defines its own records. Positions go on. */
+export function recycleProducerMemory({ bytes, control }: ProducerMemory): void {
+  bytes.fill(0, DEFINITIONS_OFFSET, DEFINITIONS_OFFSET + DEFINITIONS_INDEX_BYTES);
+  for (const [head, tail] of [[HEAD_WORD, TAIL_WORD], [ARENA_HEAD_WORD, ARENA_TAIL_WORD], [PARKING_HEAD_WORD, PARKING_TAIL_WORD]] as const) {
+    Atomics.store(control, head, Atomics.load(control, tail));
+  }
+  Atomics.store(control, MARK_WORD, 0);
 }
