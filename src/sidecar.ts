@@ -73,7 +73,8 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#data = data;
     this.#producers = new ProducerServer({
       sidecar: this, registry: () => this.registry, stored: () => this.stored,
-      cameLate: (threadId, items, afterReceipt) => { this.#cameLateElsewhere(threadId, items, afterReceipt); },
+      cameLate: (threadId, count) => { this.tell('late', { threadId, count }); },
+      lateAfterReceipt: (items) => { this.#closed.late += items; },
       resumeFailed: (failed) => { this.resumeFailed(failed); },
     }, options, { sidecar: memory.buffer, rings: data.rings, transcoder: data.transcoder, instance: data.owner.instance });
     this.log = createLog(options.logger);
@@ -188,6 +189,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   stats(): SidecarStats {
+    this.#closed.late += this.#producers.takeLate();
     return readStats({
       memory: this.memory, producer: this.producer, ringBytes: this.options.ringBytes,
       threads: this.registry.threads, closed: this.#closed, flushes: this.#flushes, writer: this.#writer,
@@ -224,23 +226,17 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#lateNotices.add(thread.id, items);
   }
 
-  /** In another JavaScript thread, which has gathered them. */
-  #cameLateElsewhere(threadId: string | undefined, items: number, afterReceipt: number): void {
-    this.#closed.late += afterReceipt;
-    if (threadId !== undefined) this.tell('late', { threadId, count: items });
-  }
-
   async #close(plan: ClosePlan): Promise<SidecarCloseReceipt> {
     if (this.#writerLost === undefined) this.#state = 'closing';
     else if (!plan.abandon) throw this.#writerLost;
     await this.registry.settled(leftUntil(plan.deadline));
     const failures = await failuresOf(this.registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
     if (failures.length > 0) throw incompleteClose(failures);
+    this.#producers.close();
     if (this.#writerLost === undefined) await this.#endWriter(plan);
     this.#state = 'closed';
     await this.#pool.close();
     for (const stop of this.#stopHearing.splice(0)) stop();
-    this.#producers.close();
     this.waiters.recheck();
     this.#lateNotices.flush();
     const { items, bytes } = this.stats();

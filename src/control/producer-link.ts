@@ -23,8 +23,10 @@ export async function shakeHands(port: MessagePort, hello: Pick<Hello, 'hasRedac
       else if ('welcome' in answer) answer.welcome?.control.close();
     });
   });
-  port.once('close', () => { calls.failAll(new LastwordError('LASTWORD_NOT_OPEN', 'the port is closed: the sidecar is, or another thread has taken it')); });
+  port.once('close', () => { calls.failAll(portClosed()); });
   try {
+    // It was closed before anybody listened: no event comes.
+    if (!isOpen(port)) throw portClosed();
     port.postMessage({ lastword: 'hello', version: VERSION, nonce, ...hello } satisfies Hello);
     const answer = await calls.track(answered, HANDSHAKE_TIMEOUT_MS, 'a producer that attaches');
     if ('refused' in answer) throw fromWireError(answer.refused);
@@ -32,6 +34,17 @@ export async function shakeHands(port: MessagePort, hello: Pick<Hello, 'hasRedac
   } finally {
     port.close();
   }
+}
+
+function portClosed(): LastwordError {
+  return new LastwordError('LASTWORD_NOT_OPEN', 'the port is closed: the sidecar is, or another thread has taken it');
+}
+
+/** One that is closed, or was given away, cannot be held. */
+function isOpen(port: MessagePort): boolean {
+  port.ref();
+  // Its declarations lack it.
+  return (port as MessagePort & { hasRef(): boolean }).hasRef();
 }
 
 /** The sidecar, seen from a producer in another JavaScript thread. */

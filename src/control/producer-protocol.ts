@@ -45,6 +45,8 @@ export interface Welcome {
 /** CreateThreadOptions, with the metadata redacted and packed. */
 export interface WireCreation {
   readonly id: string;
+  /** Made just now: nobody has it. */
+  readonly isNewId: boolean;
   readonly parentId: string | undefined;
   readonly meta: Uint8Array | undefined;
 }
@@ -80,8 +82,8 @@ export interface ProducerControl {
   heldBy(thread: SlotRef, labels: readonly string[]): void;
   /** The answer to 'closed': no handle looks at the slot any more. */
   letGo(thread: SlotRef): void;
-  /** Items came after the seal, so far not told of; some of them after the receipt. */
-  cameLate(threadId: string, items: number, afterReceipt: number): void;
+  /** Items came after the seal, so far not told of. */
+  cameLate(threadId: string, items: number): void;
   /** Something went wrong in the host's own code. Never payload. */
   logError(members: Record<string, unknown>, message: string): void;
   /** Closes the producer's threads and takes its memory back. */

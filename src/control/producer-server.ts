@@ -4,6 +4,7 @@ import { LastwordError, toWireError } from '../errors.js';
 import { invalidOption, type ResolvedOptions } from '../options.js';
 import { createProducerWasmMemory, recycleProducerMemory } from '../ring/memory.js';
 import { wakeProducer } from '../ring/doorbell.js';
+import { takeLateAfter } from '../ring/figures.js';
 import { ServedProducer, type ProducersHost } from '../producers/served-producer.js';
 import { VERSION } from '../version.js';
 import type { Answer, Hello } from './producer-protocol.js';
@@ -51,10 +52,20 @@ export class ProducerServer {
     for (const { memory } of this.#served.keys()) wakeProducer(memory);
   }
 
-  /** The sidecar is closed. */
+  /** Items that came after the receipt of their thread, since this was asked last. */
+  takeLate(): number {
+    let items = 0;
+    for (const { memory } of this.#served.keys()) items += takeLateAfter(memory);
+    return items;
+  }
+
+  /** Every thread is closed, and nobody attaches any more. */
   close(): void {
     for (const port of this.#ports) port.close();
-    for (const port of this.#served.values()) port.close();
+    for (const [served, port] of [...this.#served]) {
+      served.ended();
+      port.close();
+    }
   }
 
   #heard(port: MessagePort, message: unknown): void {
@@ -127,6 +138,7 @@ export class ProducerServer {
   async #takeBack(served: ServedProducer): Promise<void> {
     const { log, options, writer } = this.#host.sidecar;
     const { producer } = served;
+    this.#host.lateAfterReceipt(takeLateAfter(served.memory));
     this.#served.delete(served);
     try {
       await writer.call('removeRing', options.closeTimeoutMs, (control) => control.removeRing(producer));

@@ -15,6 +15,12 @@ import { Operations } from './operations.js';
 import type { ClosePlan } from './thread-close.js';
 import { busyBehindClose, busyOpen, isMissing, parentClosed, threadExists } from './thread-errors.js';
 
+/** What a new thread is to be. */
+export interface Creation extends CreateThreadOptions {
+  /** Its id was made just now. */
+  readonly isNewId?: boolean;
+}
+
 /** Who asks for a thread, and appends to it then. */
 export interface ThreadOwner {
   /** 0: the thread of the sidecar itself. */
@@ -79,18 +85,18 @@ export class Registry {
     return this.#operations.run([id], operation);
   }
 
-  create(options: CreateThreadOptions, owner = this.#own): Promise<OpenThread> {
+  create(options: Creation, owner = this.#own): Promise<OpenThread> {
     const id = creatableId(options);
     return this.#operations.run([id], () => this.#create(id, options, undefined, owner));
   }
 
   /** A new thread that goes on from what `find` gives, when it is the source's turn too. */
-  fork(sourceId: ThreadId, options: CreateThreadOptions, find: () => Promise<ForkPoint>, owner = this.#own): Promise<OpenThread> {
+  fork(sourceId: ThreadId, options: Creation, find: () => Promise<ForkPoint>, owner = this.#own): Promise<OpenThread> {
     const id = creatableId(options);
     return this.#operations.run([sourceId, id], async () => this.#create(id, options, await find(), owner));
   }
 
-  async #create(id: ThreadId, options: CreateThreadOptions, fork: ForkPoint | undefined, owner: ThreadOwner): Promise<OpenThread> {
+  async #create(id: ThreadId, options: Creation, fork: ForkPoint | undefined, owner: ThreadOwner): Promise<OpenThread> {
     this.#host.assertOpen();
     if (this.#byId.has(id)) throw threadExists(id, undefined);
     const { options: resolved, producer, writer } = this.#host;
@@ -98,7 +104,7 @@ export class Registry {
     if (parentId !== undefined) await this.#assertParentExists(parentId);
     const { command, meta } = createCommand({ ...resolved, redact: owner.redact }, id, { parentId, fork, meta: options.meta === undefined ? {} : options.meta }, (item) => producer.encode(item));
     // An id made just now has no rollout; one that was asked for may have been archived, or have another's name.
-    const stored = options.id === undefined ? undefined : await locateNearby(resolved.directory, id);
+    const stored = options.id === undefined || options.isNewId === true ? undefined : await locateNearby(resolved.directory, id);
     if (stored !== undefined) throw threadExists(id, stored.path);
     const { path, base } = command;
     this.#host.assertOpen();
@@ -156,7 +162,7 @@ export class Registry {
 
   /** `missing`: why there is a fresh thread in its place. In line for both ids, so that two that want the same fresh one share it. */
   async resumeOrCreate(
-    id: ThreadId, create: CreateThreadOptions, signal: AbortSignal | undefined, owner = this.#own,
+    id: ThreadId, create: Creation, signal: AbortSignal | undefined, owner = this.#own,
   ): Promise<{ thread: OpenThread; missing: LastwordError | undefined }> {
     assertThreadId(id);
     const freshId = creatableId(create);

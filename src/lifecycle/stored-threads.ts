@@ -10,7 +10,7 @@ import { isVersion7, timeOf } from '../rollout/thread-id.js';
 import type { OpenThread } from '../open-thread.js';
 import type { ThreadHost } from '../thread-host.js';
 import type { ForkThreadOptions, ThreadId } from '../types.js';
-import type { Registry, ThreadOwner } from './registry.js';
+import type { Creation, Registry, ThreadOwner } from './registry.js';
 import { forksFirst, referenced, rootFirst, treeOf, type Edges, type Tree, type TreeOrder } from './trees.js';
 
 type Stored = Located & { readonly threadId: ThreadId };
@@ -26,7 +26,7 @@ export class StoredThreads {
   }
 
   /** @throws as forkThread() */
-  fork(id: ThreadId, { through, ...create }: ForkThreadOptions, owner?: ThreadOwner): Promise<OpenThread> {
+  fork(id: ThreadId, { through, ...create }: ForkThreadOptions & Creation, owner?: ThreadOwner): Promise<OpenThread> {
     assertThreadId(id);
     // All that was accepted at the call, not when its turn comes.
     const accepted = this.#registry.get(id)?.accepted;

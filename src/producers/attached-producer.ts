@@ -16,9 +16,9 @@ import { Encoder } from '../producer/encode.js';
 import { ItemProducer } from '../producer/item-producer.js';
 import { Waiters } from '../producer/waiters.js';
 import { requestSync, wakeWriter } from '../ring/doorbell.js';
-import { recordLatency } from '../ring/figures.js';
+import { addLateAfter, recordLatency } from '../ring/figures.js';
 import { HISTOGRAM_WORDS } from '../ring/layout.js';
-import { viewProducerMemory, viewSidecarMemory, type SidecarMemory } from '../ring/memory.js';
+import { viewProducerMemory, viewSidecarMemory, type ProducerMemory, type SidecarMemory } from '../ring/memory.js';
 import { readStats, type Totals } from '../stats.js';
 import { RolloutThread } from '../thread.js';
 import type { HandleHost } from '../thread-host.js';
@@ -38,6 +38,7 @@ export class AttachedProducer implements Producer, HandleHost {
   readonly producer: ItemProducer;
   readonly waiters: Waiters;
   readonly log: Log;
+  readonly #ring: ProducerMemory;
   readonly #link: ProducerLink;
   readonly #ringBytes: number;
   readonly #threads = new Map<ThreadId, RolloutThread>();
@@ -45,8 +46,6 @@ export class AttachedProducer implements Producer, HandleHost {
   readonly #flushes = new Int32Array(HISTOGRAM_WORDS);
   readonly #closedTotals: Totals = { threads: 0, items: 0, written: 0, late: 0 };
   readonly #lateNotices: LateNotices;
-  /** Items of which no receipt tells. */
-  readonly #lateAfterReceipt = new Map<ThreadId, number>();
   readonly #onClosed: () => void;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -56,6 +55,7 @@ export class AttachedProducer implements Producer, HandleHost {
     const { memory, ringBytes, overflowBytes, producer } = ring;
     const view = viewProducerMemory(memory.buffer, ringBytes, overflowBytes);
     const encoder = new Encoder({ itemBytesMax: options.itemBytesMax, memory: view.buffer });
+    this.#ring = view;
     this.options = { ...options, redact };
     this.memory = viewSidecarMemory(sidecar);
     this.producerNumber = producer;
@@ -180,18 +180,16 @@ export class AttachedProducer implements Producer, HandleHost {
     recordLatency(this.#flushes, 0, microseconds);
   };
 
-  cameLate({ id, state }: OpenThread, items: number): void {
-    if (state === 'closed') {
+  cameLate({ id, receipt }: OpenThread, items: number): void {
+    if (receipt !== undefined) {
       this.#closedTotals.late += items;
-      this.#lateAfterReceipt.set(id, (this.#lateAfterReceipt.get(id) ?? 0) + items);
+      if (!this.#isClosed) addLateAfter(this.#ring, items);
     }
     this.#lateNotices.add(id, items);
   }
 
   #tellLate(threadId: ThreadId, items: number): void {
-    const afterReceipt = this.#lateAfterReceipt.get(threadId) ?? 0;
-    this.#lateAfterReceipt.delete(threadId);
-    if (!this.#isClosed) this.#link.tell((control) => { control.cameLate(threadId, items, afterReceipt); });
+    if (!this.#isClosed) this.#link.tell((control) => { control.cameLate(threadId, items); });
   }
 
   #ask<T>(what: string, send: (control: ProducerControl) => Promise<Reply<T>>): Promise<T> {
@@ -208,7 +206,7 @@ export class AttachedProducer implements Producer, HandleHost {
     const { parentId, meta } = options;
     if (parentId !== undefined) assertThreadId(parentId, 'parentId');
     const payload = redactedMeta(meta === undefined ? {} : meta, id, this.options.redact);
-    return { id, parentId, meta: this.producer.encode({ type: 'session_meta', payload }) };
+    return { id, isNewId: options.id === undefined, parentId, meta: this.producer.encode({ type: 'session_meta', payload }) };
   }
 
   #liveOf({ slot, incarnation }: OpenedThread): RolloutThread | undefined {

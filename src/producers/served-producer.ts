@@ -3,7 +3,7 @@ import type { Reply, RingData, SlotRef } from '../control/protocol.js';
 import { LastwordError, toWireError, type LastwordErrorCode } from '../errors.js';
 import { failuresOf, incompleteClose } from '../lifecycle/close-threads.js';
 import type { Opened } from '../lifecycle/opened.js';
-import type { Registry, ThreadOwner } from '../lifecycle/registry.js';
+import type { Creation, Registry, ThreadOwner } from '../lifecycle/registry.js';
 import type { StoredThreads } from '../lifecycle/stored-threads.js';
 import { planClose } from '../lifecycle/thread-close.js';
 import type { OpeningName, OpenThread } from '../open-thread.js';
@@ -11,15 +11,17 @@ import { decodePlain } from '../producer/decode.js';
 import { wakeProducer } from '../ring/doorbell.js';
 import { viewProducerMemory, type ProducerMemory } from '../ring/memory.js';
 import type { ThreadHost } from '../thread-host.js';
-import type { CreateThreadOptions, SidecarEvents, ThreadCloseReceipt } from '../types.js';
+import type { SidecarEvents, ThreadCloseReceipt } from '../types.js';
 import { ForeignThread, type ThreadProducer } from './foreign-thread.js';
 
 export interface ProducersHost {
   readonly sidecar: ThreadHost;
   readonly registry: () => Registry;
   readonly stored: () => StoredThreads;
-  /** Items to be told of, and those of which no receipt tells. */
-  cameLate(threadId: string | undefined, items: number, afterReceipt: number): void;
+  /** Is told. */
+  cameLate(threadId: string, items: number): void;
+  /** No receipt tells of them. */
+  lateAfterReceipt(items: number): void;
   resumeFailed(failed: SidecarEvents['resumeFailed']): void;
 }
 
@@ -116,12 +118,12 @@ export class ServedProducer implements ProducerControl, ThreadOwner, ThreadProdu
     this.#threadOf(thread)?.hasLetGo();
   }
 
-  cameLate(threadId: string, items: number, afterReceipt: number): void {
-    this.#host.cameLate(threadId, items, afterReceipt);
+  cameLate(threadId: string, items: number): void {
+    this.#host.cameLate(threadId, items);
   }
 
   lateAfterReceipt(items: number): void {
-    this.#host.cameLate(undefined, 0, items);
+    this.#host.lateAfterReceipt(items);
   }
 
   logError(members: Record<string, unknown>, message: string): void {
@@ -186,9 +188,9 @@ export class ServedProducer implements ProducerControl, ThreadOwner, ThreadProdu
   }
 }
 
-function creationOf({ id, parentId, meta }: WireCreation): CreateThreadOptions {
+function creationOf({ meta, ...creation }: WireCreation): Creation {
   const { payload } = meta === undefined ? {} : decodePlain(meta) as { payload?: unknown };
-  return { id, parentId, ...(payload === undefined ? {} : { meta: payload as Record<string, unknown> }) };
+  return { ...creation, ...(payload === undefined ? {} : { meta: payload as Record<string, unknown> }) };
 }
 
 /** Every answer is a value: Comlink would drop an error's code, cause and class. */

@@ -63,7 +63,9 @@ export const MARK_WORD = line(5);
 /** Stored by the writer: positions of the parking area, behind the last frame let go of and behind the last one parked. */
 export const PARKING_HEAD_WORD = line(6);
 export const PARKING_TAIL_WORD = line(7);
-const CONTROL_WORDS = line(8);
+/** Added to by the producer: items that came after the receipt of their thread. Taken by main. */
+export const LATE_AFTER_WORD = line(8);
+const CONTROL_WORDS = line(9);
 assert(CONTROL_OFFSET + CONTROL_WORDS * WORD_BYTES <= PRODUCER_SCRATCH_OFFSET, 'control words fit their place');
 
 /** What must be known to find everything in a producer's memory. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { verifyRollouts } from 'lastword';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../support/sidecars.js';
+import { itemsOf, temporaryFolder, upTo } from '../support/sidecars.js';
 
 const ROOT = new URL('../..', import.meta.url);
 
@@ -43,4 +43,22 @@ test('the example multi-agent-host.ts closes a tree of agents, resumes one, fork
   const items = closed.reduce((sum, one) => sum + one.items, 0);
   expect(reports.reduce((sum, { records }) => sum + records, 0) - headers).toBe(items);
   expect(stdout).toContain(`all: 6 threads closed, ${items} items on disk, 1 late`);
+});
+
+test('the example piscina-fan-out.ts closes 64 agents on a pool while they talk, and every item they were told is recorded is on disk', async () => {
+  const folder = temporaryFolder();
+  const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL('dist/examples/piscina-fan-out.js', ROOT))], { cwd: folder, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const agents = [...stdout.matchAll(/^agent (\d+): (\d+) items on disk, (.+)$/gm)].map(([, agent, items, path = '']) => ({ agent: Number(agent), items: Number(items), path }));
+  expect(agents.map(({ agent }) => agent)).toEqual(upTo(64));
+  let [sum, cut] = [0, 0];
+  for (const { agent, items, path } of agents) {
+    const delta = (index: number): object => ({ type: 'event_msg', payload: { type: 'agent_message_delta', agent, index, delta: `word ${index} ` } });
+    expect(await itemsOf(path)).toEqual(upTo(items).map(delta));
+    sum += items;
+    cut += items < 2_000 ? 1 : 0;
+  }
+  // Some were closed while they talked, and none by force.
+  expect(cut).toBeGreaterThan(0);
+  expect(stdout).toMatch(new RegExp(`^all: 64 agents on \\d+ threads, ${sum} items on disk, ${64 * 2_000 - sum} late, 0 forced$`, 'm'));
 });
