@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { expose, type Endpoint } from 'comlink';
-import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import { answer } from '../src/control/answer.js';
+import { isLastwordError, LastwordError } from '../src/errors.js';
 import type {
   CreateThreadCommand, DrainedThread, DrainThreadCommand, ReleasedThread, ReleaseThreadCommand, Reply, ResumedRollout, RingData, ResumeThreadCommand, SlotRef, StoredRollout,
   WriterControl,
@@ -212,15 +213,6 @@ export class Control implements WriterControl {
     const file = this.#parts.writer.rolloutOf(thread);
     if (file === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', `slot ${thread.slot} is not open in the writer`);
     return file;
-  }
-}
-
-/** Every answer is a value: Comlink would drop an error's code, cause and class. */
-async function answer<T>(code: LastwordErrorCode, act: () => T | Promise<T>): Promise<Reply<T>> {
-  try {
-    return { ok: true, value: await act() };
-  } catch (error) {
-    return { ok: false, error: toWireError(error, code) };
   }
 }
 

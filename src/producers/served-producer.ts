@@ -1,6 +1,7 @@
+import { answer } from '../control/answer.js';
 import type { OpenedThread, ProducerControl, ProducerEvent, WireClose, WireCreation, WireResume } from '../control/producer-protocol.js';
 import type { Reply, RingData, SlotRef } from '../control/protocol.js';
-import { LastwordError, toWireError, type LastwordErrorCode } from '../errors.js';
+import { LastwordError } from '../errors.js';
 import { failuresOf, incompleteClose } from '../lifecycle/close-threads.js';
 import type { Opened } from '../lifecycle/opened.js';
 import type { Creation, Registry, ThreadOwner } from '../lifecycle/registry.js';
@@ -191,13 +192,4 @@ export class ServedProducer implements ProducerControl, ThreadOwner, ThreadProdu
 function creationOf({ meta, ...creation }: WireCreation): Creation {
   const { payload } = meta === undefined ? {} : decodePlain(meta) as { payload?: unknown };
   return { ...creation, ...(payload === undefined ? {} : { meta: payload as Record<string, unknown> }) };
-}
-
-/** Every answer is a value: Comlink would drop an error's code, cause and class. */
-async function answer<T>(code: LastwordErrorCode, act: () => T | Promise<T>): Promise<Reply<T>> {
-  try {
-    return { ok: true, value: await act() };
-  } catch (error) {
-    return { ok: false, error: toWireError(error, code) };
-  }
 }
