@@ -2,7 +2,7 @@ import { table, figure, whole } from './format.js';
 import { OURS } from './peers/all.js';
 import type { Results } from './scenarios/all.js';
 import { IDLE_BYTES_MAX } from './scenarios/lifecycle.js';
-import { cellTitle, type CellResult } from './scenarios/sustained.js';
+import { BARE, BARE_SHARE, cellTitle, type CellResult } from './scenarios/sustained.js';
 
 /** One row of the table of targets. */
 export interface Target {
@@ -53,11 +53,10 @@ export function targetsOf(results: Results): Target[] {
 function sustainedTarget({ cell, rows, target, ratioToBestPeer, bestPeer }: CellResult): Target[] {
   const ours = rows.find(({ name }) => name === OURS)?.itemsPerSecond ?? NaN;
   if (target === undefined || cell.times === undefined) return [];
-  const wanted = (target / ours) * ratioToBestPeer;
-  const what = wanted < 0.995 * cell.times ? `≥ ${figure(wanted)} × (0.8 × bare write())` : `≥ ${cell.times} ×`;
+  const bare = rows.find(({ name }) => name === BARE)?.itemsPerSecond ?? NaN;
   return [{
-    figure: `sustained, ${cellTitle(cell)}, of the best peer`, target: what, reached: `${figure(ratioToBestPeer)} × ${bestPeer}`,
-    isMet: ours >= target, isBold: true,
+    figure: `sustained, ${cellTitle(cell)}, of the best peer`, target: `≥ ${cell.times} ×, or ${BARE_SHARE} × bare write()`,
+    reached: `${figure(ratioToBestPeer)} × ${bestPeer}, ${figure(ours / bare)} × bare`, isMet: ours >= target, isBold: true,
   }];
 }
 

@@ -1,4 +1,5 @@
 import { LastwordError } from './errors.js';
+import { beginFlush, endFlushes, type Flush } from './lifecycle/flush.js';
 import type { Opened } from './lifecycle/opened.js';
 import { Progress } from './lifecycle/progress.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
@@ -131,30 +132,20 @@ export abstract class OpenThread implements LiveThread {
     this.#trouble = trouble;
   }
 
-  flush(options: FlushOptions = {}): Promise<Receipt> {
-    return this.beginFlush(options, true);
+  async flush(options: FlushOptions = {}): Promise<Receipt> {
+    const { options: defaults, producer } = this.#host;
+    const checked = checkFlush(options, defaults);
+    const closed = this.progress.receipt;
+    if (closed !== undefined) return closed;
+    producer.settle();
+    const flush = this.beginFlush(checked.durability, true);
+    await endFlushes([flush], this.#host, checked);
+    return flush.receipt();
   }
 
-  /** As flush(); the sidecar's own flush of all threads wakes the writer once, itself. */
-  async beginFlush(options: FlushOptions, wakes: boolean): Promise<Receipt> {
-    const { options: defaults, producer, waiters, recordFlush } = this.#host;
-    const { durability, timeoutMs, signal } = checkFlush(options, defaults);
-    const { progress } = this;
-    if (progress.receipt !== undefined) return progress.receipt;
-    producer.settle();
-    const count = progress.acceptedCount;
-    const nextOrdinal = progress.base + count;
-    if (durability !== 'accepted') {
-      const startMs = performance.now();
-      progress.want(count, durability, wakes);
-      await waiters.until(() => this.isReached(count, durability), {
-        what: `'${durability}' of thread ${this.id} below ordinal ${nextOrdinal}`, timeoutMs, signal, context: { threadId: this.id },
-      });
-      recordFlush((performance.now() - startMs) * 1000);
-    }
-    // A close that came first and asked for less has its own receipt.
-    const isLess = durability === 'synced' && progress.receipt !== undefined && this.synced < nextOrdinal;
-    return isLess && progress.receipt !== undefined ? progress.receipt : { threadId: this.id, durability, nextOrdinal };
+  /** `wakes`: false where whoever begins many wakes the writer once, itself. */
+  beginFlush(durability: Durability, wakes: boolean): Flush {
+    return beginFlush(this.progress, durability, wakes, () => { this.assertNotFailed(); });
   }
 
   close(options: CloseOptions = {}): Promise<ThreadCloseReceipt> {

@@ -6,6 +6,7 @@ import { WriterLink } from './control/writer-link.js';
 import { isLastwordError, LastwordError, toWireError } from './errors.js';
 import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
 import { leftUntil } from './lifecycle/deadline.js';
+import { endFlushes } from './lifecycle/flush.js';
 import { LateNotices } from './lifecycle/late-notices.js';
 import { RegistryListHost } from './lifecycle/list-host.js';
 import { Registry } from './lifecycle/registry.js';
@@ -147,11 +148,12 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   async flush(options: FlushOptions = {}): Promise<Receipt[]> {
-    const isSynced = checkFlush(options, this.options).durability === 'synced';
-    const flushes = this.registry.threads.map((thread) => thread.beginFlush(options, false));
-    if (isSynced) requestSync(this.memory);
+    const checked = checkFlush(options, this.options);
+    this.producer.settle();
+    const flushes = this.registry.threads.map((thread) => thread.beginFlush(checked.durability, false));
+    if (checked.durability === 'synced') requestSync(this.memory);
     wakeWriter(this.memory);
-    return Promise.all(flushes);
+    return endFlushes(flushes, this, checked);
   }
 
   get needsDrain(): boolean {

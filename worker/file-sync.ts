@@ -4,6 +4,7 @@ import { wakeProducer } from '../src/ring/doorbell.js';
 import { addFigure, recordLatency, SYNC_HISTOGRAM } from '../src/ring/figures.js';
 import { publishSynced } from '../src/ring/slots.js';
 import { makeBeside } from './beside.js';
+import type { Confirmations } from './confirmations.js';
 import { isNoDescriptor } from './file-table.js';
 import type { FolderSyncs } from './folder-syncs.js';
 import { changeOf, firstLostOf, type Interference } from './interference.js';
@@ -27,12 +28,15 @@ export class FileSync {
   readonly #parts: WriterParts;
   readonly #folders: FolderSyncs;
   readonly #interference: Interference;
+  readonly #confirmations: Confirmations;
   /** Files that could not be opened for their sync: it is to be made later. */
   readonly #unopened = new Set<RolloutFile>();
   readonly #poisoned = new Map<RolloutFile, Poisoning>();
+  #isWaking = false;
 
-  constructor(writer: Writer, parts: WriterParts, folders: FolderSyncs, interference: Interference) {
+  constructor(writer: Writer, parts: WriterParts, folders: FolderSyncs, interference: Interference, confirmations: Confirmations) {
     this.#interference = interference;
+    this.#confirmations = confirmations;
     this.#writer = writer;
     this.#parts = parts;
     this.#folders = folders;
@@ -53,11 +57,14 @@ export class FileSync {
     return file.isPoisoned || this.#unopened.has(file);
   }
 
-  /** Returns whether that was all: false when it is to be run again. Whoever runs it calls ended() in the turn in which it learns that. */
-  run(file: RolloutFile): Promise<boolean> {
+  /**
+   * Returns whether that was all: false when it is to be run again. Whoever runs it calls ended() in the turn in which it learns that.
+   * `leaveDisk` is called when what follows is no work for the disk: another may begin.
+   */
+  run(file: RolloutFile, leaveDisk: () => void = () => undefined): Promise<boolean> {
     file.isSyncing = true;
     if (this.#isKeptBack(file)) this.#writer.troubles.trying(file);
-    return (file.isPoisoned ? this.#rewrite(file) : this.#sync(file)).catch((error: unknown) => {
+    return (file.isPoisoned ? this.#rewrite(file) : this.#sync(file, leaveDisk)).catch((error: unknown) => {
       // What it does beside its work was refused: the lease of a closed thread, or the look at its file.
       if (file.failure === undefined && this.#writer.troubles.meet(file, error)) return false;
       this.giveUp(file, error);
@@ -70,7 +77,17 @@ export class FileSync {
     file.isSyncing = false;
     // Its failure has waited for this to let go of what is held.
     if (file.failure !== undefined) this.drop(file);
-    for (const ring of this.#writer.rings) wakeProducer(ring.consumer.memory);
+    this.#wakeProducers();
+  }
+
+  /** Once for all syncs that end in one turn: a wake-up costs the host more than the rest of a sync does. */
+  #wakeProducers(): void {
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    queueMicrotask(() => {
+      this.#isWaking = false;
+      for (const ring of this.#writer.rings) wakeProducer(ring.consumer.memory);
+    });
   }
 
   poison(file: RolloutFile, cause: unknown, isTrusted: boolean): void {
@@ -103,7 +120,7 @@ export class FileSync {
   }
 
   /** What is published is what was written when it started. */
-  async #sync(file: RolloutFile): Promise<boolean> {
+  async #sync(file: RolloutFile, leaveDisk: () => void): Promise<boolean> {
     const { clock, files, fs, sidecar } = this.#parts;
     const startUs = clock.monotonicUs();
     let begun: ReturnType<RolloutFile['beginSync']> | undefined;
@@ -113,7 +130,9 @@ export class FileSync {
       begun = file.beginSync();
       await fs.syncFile(descriptor);
       await this.#folders.syncAbove(file.path);
-      await fs.confirmSyncs(descriptor);
+      const confirmed = this.#confirmations.confirmed(descriptor, file.identity?.dev ?? 0);
+      leaveDisk();
+      await confirmed;
       // It may have lost its name meanwhile: then nothing of it is safe.
       if (!this.#isInPlace(file)) {
         file.undoSync(begun);
@@ -210,7 +229,7 @@ export class FileSync {
     file.madeAnew();
     this.#folders.changed(dirname(path));
     await this.#folders.syncAbove(path);
-    await fs.confirmSyncs(descriptor);
+    fs.confirmSyncs(descriptor);
     unmark(fs, path);
     return undefined;
   }

@@ -2,13 +2,11 @@
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { dateFoldersOf, isLikeRollout, otherPlaceOf } from '../src/rollout/rollout-path.js';
 
 export const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 const MODE_BITS = 0o7777;
-const chmod = promisify(fs.fchmod);
 /** What chmod() says where a file system has no modes. */
 const NO_MODES = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
@@ -73,19 +71,18 @@ export function makeFolders(path: string): string | undefined {
   return missing[0];
 }
 
-/** The mode that the file has: a change that changes nothing. */
-export async function setModeAgain(descriptor: number, mode: number): Promise<void> {
-  await chmod(descriptor, mode & MODE_BITS).catch(unlessNoModes);
+/** The mode that the file has: a change that changes nothing. False where it cannot be set. */
+export function setModeAgain(descriptor: number, mode: number): boolean {
+  return whereThereAreModes(() => { fs.fchmodSync(descriptor, mode & MODE_BITS); });
 }
 
-function whereThereAreModes(change: () => void): void {
+/** Whether there are. */
+function whereThereAreModes(change: () => void): boolean {
   try {
     change();
+    return true;
   } catch (error) {
-    unlessNoModes(error);
+    if (!NO_MODES.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return false;
   }
-}
-
-function unlessNoModes(error: unknown): void {
-  if (!NO_MODES.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
 }

@@ -12,7 +12,6 @@ const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY
 
 const datasync = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
-const stat = promisify(fs.fstat);
 
 function unlessAbsent<T>(look: () => T): T | undefined {
   try {
@@ -68,7 +67,7 @@ export const nodeFsOps: FsOps = {
   },
   identifyPath: (path) => {
     const stats = fs.lstatSync(path, { throwIfNoEntry: false });
-    return stats === undefined ? undefined : { dev: stats.dev, ino: stats.ino };
+    return stats === undefined ? undefined : { dev: stats.dev, ino: stats.ino, links: stats.nlink, size: stats.size };
   },
   // Linux; what has no name any more gets one that does not exist.
   pathOf: (descriptor) => unlessAbsent(() => fs.readlinkSync(`/proc/self/fd/${descriptor}`)),
@@ -105,9 +104,9 @@ export const nodeFsOps: FsOps = {
   syncFileNow: (descriptor) => { fs.fdatasyncSync(descriptor); },
   // Where the journal of ext4 could not be written, every sync that did not wait for just that transaction still succeeds. Only what
   // changes something meets the journal: the first call has the file system find out, the second is refused.
-  confirmSyncs: async (descriptor) => {
-    const { mode } = await stat(descriptor);
-    for (let calls = 0; calls < 2; calls += 1) await setModeAgain(descriptor, mode);
+  confirmSyncs: (descriptor) => {
+    const { mode } = fs.fstatSync(descriptor);
+    return setModeAgain(descriptor, mode) && setModeAgain(descriptor, mode);
   },
   syncDirectory: async (path) => {
     // Not in a promise: the descriptor of a worker that dies before it hears of it is nobody's.
@@ -160,7 +159,7 @@ export function watched(ops: FsOps, sidecar: SidecarMemory, clock: Clock): FsOps
     checkDirectory: during('stat', ops.checkDirectory),
     syncFile: ops.syncFile,
     syncFileNow: during('fdatasync', ops.syncFileNow),
-    confirmSyncs: ops.confirmSyncs,
+    confirmSyncs: during('fchmod', ops.confirmSyncs),
     syncDirectory: ops.syncDirectory,
     syncDirectoryNow: during('fsync', ops.syncDirectoryNow),
   };

@@ -31,8 +31,8 @@ export function changeOf({ fs, files }: Pick<Parts, 'fs' | 'files'>, file: Rollo
   if (identity === undefined || !file.isEndKnown) return { change: 'none', path };
   const descriptor = files.openDescriptorOf(file);
   const named = fs.identifyPath(path);
-  if (isSameFile(named, identity)) {
-    const size = descriptor === undefined ? file.wholeBytes : fs.identify(descriptor).size;
+  if (named !== undefined && isSameFile(named, identity)) {
+    const size = descriptor === undefined ? file.wholeBytes : named.size;
     return { change: size === file.wholeBytes || file.isUncut(size) ? 'none' : size < file.wholeBytes ? 'cut' : 'grown', path };
   }
   const moved = descriptor === undefined ? undefined : fs.pathOf(descriptor);

@@ -32,7 +32,7 @@ export interface FsOps {
   /** The name under which the file stands now; undefined where it has none, or the system does not tell. */
   pathOf(descriptor: number): string | undefined;
   /** What stands at the name, links not followed; undefined when nothing does. */
-  identifyPath(path: string): FileIdentity | undefined;
+  identifyPath(path: string): FileState | undefined;
   close(descriptor: number): void;
   /** Gives the file a further name; fails when the name exists. */
   link(existingPath: string, newPath: string): void;
@@ -58,10 +58,10 @@ export interface FsOps {
   /** The same at once, for a process that ends. */
   syncFileNow(descriptor: number): void;
   /**
-   * Behind syncs that succeeded: throws where the file system has given up writing, so that they prove nothing. Changes no more of
-   * the file than the time of its last change of state.
+   * Behind syncs that succeeded, of any files of the file system: throws where it has given up writing, so that they prove nothing. False
+   * where it cannot tell by this file. Changes no more of it than the time of its last change of state.
    */
-  confirmSyncs(descriptor: number): Promise<void>;
+  confirmSyncs(descriptor: number): boolean;
   /** Sync of a folder's names. */
   syncDirectory(path: string): Promise<void>;
   /** The same at once. */

@@ -1,5 +1,6 @@
 import { addFigure } from '../src/ring/figures.js';
 import { wantedSyncedOf } from '../src/ring/slots.js';
+import { Confirmations } from './confirmations.js';
 import { FileSync } from './file-sync.js';
 import { FolderSyncs } from './folder-syncs.js';
 import { Interference } from './interference.js';
@@ -30,12 +31,15 @@ export class SyncScheduler {
   readonly folders: FolderSyncs;
   readonly interference: Interference;
   readonly #fileSync: FileSync;
+  readonly #confirmations: Confirmations;
   /** Files whose sync is due, in order. */
   readonly #due = new Set<RolloutFile>();
   /** Files for which a flush wants more than is synced: one sync may not do, when what is wanted is not all written yet. */
   readonly #wanted = new Set<RolloutFile>();
   /** Syncs under way. */
   readonly #running = new Set<Promise<void>>();
+  /** Those of them that the disk still works for. */
+  #atDisk = 0;
   #isStopped = false;
   #requestsSeen = 0;
   #cancelTimer: (() => void) | undefined;
@@ -54,7 +58,8 @@ export class SyncScheduler {
       poison: (file, error) => { this.#poison(file, error, true); },
       fail: (file, error) => { writer.failRollout(file, error.code, 'its file was changed by somebody else', error); },
     }, this.folders, writer.openRollouts);
-    this.#fileSync = new FileSync(writer, parts, this.folders, this.interference);
+    this.#confirmations = new Confirmations(fs, clock);
+    this.#fileSync = new FileSync(writer, parts, this.folders, this.interference, this.#confirmations);
   }
 
   /** A name was made in the folder. */
@@ -70,7 +75,7 @@ export class SyncScheduler {
       this.#requestsSeen = requests;
       for (const file of this.#writer.openRollouts) this.#wanted.add(file);
     }
-    this.#queueWanted();
+    for (const file of this.#openFirst(this.#wanted)) this.#queueWanted(file);
     if (this.#isFull(bytesUnsynced)) this.#dueSince(Infinity);
     this.#startDue();
     this.#setTimer();
@@ -167,11 +172,17 @@ export class SyncScheduler {
 
   /** Files that have been dirty since `beforeUs` or longer. */
   #dueSince(beforeUs: number): void {
-    for (const files of [this.#writer.openRollouts, this.#lingering]) {
-      for (const file of files) {
-        if (file.dirtySinceUs !== undefined && file.dirtySinceUs <= beforeUs) this.#due.add(file);
-      }
+    for (const file of this.#openFirst(this.#writer.openRollouts, this.#lingering)) {
+      if (file.dirtySinceUs !== undefined && file.dirtySinceUs <= beforeUs) this.#due.add(file);
     }
+  }
+
+  /** All of the files. Those that are not open come last: they will close some of the others. */
+  #openFirst(...all: readonly Iterable<RolloutFile>[]): RolloutFile[] {
+    const open: RolloutFile[] = [];
+    const closed: RolloutFile[] = [];
+    for (const files of all) for (const file of files) (this.#parts.files.isOpen(file) ? open : closed).push(file);
+    return closed.length === 0 ? open : [...open, ...closed];
   }
 
   #setTimer(): void {
@@ -187,7 +198,7 @@ export class SyncScheduler {
 
   #startDue(): void {
     for (const file of this.#due) {
-      if (this.#isStopped || this.#running.size >= SYNCS_AT_ONCE) return;
+      if (this.#isStopped || this.#atDisk >= SYNCS_AT_ONCE) return;
       if (file.isSyncing || !this.#fileSync.isDue(file)) continue;
       this.#due.delete(file);
       if (file.failure === undefined) this.#begin(file);
@@ -196,13 +207,25 @@ export class SyncScheduler {
   }
 
   #begin(file: RolloutFile): void {
-    const sync = this.#fileSync.run(file).then((isDone) => {
+    let isAtDisk = true;
+    this.#atDisk += 1;
+    const leaveDisk = (): void => {
+      if (isAtDisk) this.#atDisk -= 1;
+      isAtDisk = false;
+    };
+    const sync = this.#fileSync.run(file, () => {
+      leaveDisk();
+      // At once, so that the disk does not wait for the rest of this one.
+      this.#startDue();
+      if (this.#atDisk === 0) this.#confirmations.now();
+    }).then((isDone) => {
+      leaveDisk();
       this.#running.delete(sync);
       this.#fileSync.ended(file);
       if (!isDone) this.#due.add(file);
       else this.#leave(file);
       this.#settle(file);
-      this.#queueWanted();
+      if (this.#wanted.has(file)) this.#queueWanted(file);
       this.#startDue();
     });
     this.#running.add(sync);
@@ -216,11 +239,9 @@ export class SyncScheduler {
   }
 
   /** What is wanted and written, or will be: looked at after every pass and every sync, until it is synced. */
-  #queueWanted(): void {
-    for (const file of this.#wanted) {
-      if (!this.#isWanted(file)) this.#wanted.delete(file);
-      else if (file.dirtySinceUs !== undefined) this.#due.add(file);
-    }
+  #queueWanted(file: RolloutFile): void {
+    if (!this.#isWanted(file)) this.#wanted.delete(file);
+    else if (file.dirtySinceUs !== undefined) this.#due.add(file);
   }
 
   #isWanted(file: RolloutFile): boolean {

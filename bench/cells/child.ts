@@ -19,7 +19,7 @@ async function perform(request: Request): Promise<unknown> {
   if (request.what === 'open') return open();
   if (entrant === undefined) throw new Error('not open');
   switch (request.what) {
-    case 'run': return entrant.run(request.items, request.isSynced);
+    case 'run': return entrant.run(request.items);
     case 'loop': return entrant.loop(request.ms);
     case 'latencies': return entrant.latencies(request.samples);
     case 'close': {

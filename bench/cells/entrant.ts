@@ -21,8 +21,8 @@ export interface CellLoad {
 export interface Run extends Usage {
   readonly items: number;
   readonly bytes: number;
-  /** Until the data syncs had returned, ms from the start; where it was asked for. */
-  readonly syncedMs: number | undefined;
+  /** Until the data syncs had returned, ms from the start. */
+  readonly syncedMs: number;
   /** The most memory the process had; Node and the load's items are in it, the same for everybody. */
   readonly peakBytes: number;
 }
@@ -66,8 +66,11 @@ export class Entrant {
     return new Entrant(contender, await contender.open(directory, load.threads), directory, load, pool);
   }
 
-  /** The clock stops when write() has returned for the last item; then every line is looked for. Whole bursts only. */
-  async run(items: number, isSynced: boolean): Promise<Run> {
+  /**
+   * The clock stops when write() has returned for the last item; then all is synced, so that nobody's next run meets what the kernel still
+   * has to write, and every line is looked for. Whole bursts only.
+   */
+  async run(items: number): Promise<Run> {
     const recording = this.#recording;
     const bursts = Math.ceil(items / this.#load.burst);
     collectGarbage();
@@ -80,8 +83,8 @@ export class Entrant {
     }
     await recording.complete();
     const usage = end();
-    if (isSynced) await (recording.sync?.() ?? syncSideBySide(this.#directory));
-    const syncedMs = isSynced ? end().wallMs : undefined;
+    await (recording.sync?.() ?? syncSideBySide(this.#directory));
+    const syncedMs = end().wallMs;
     const peak = peakBytes();
     const bytes = await this.#verifier.verify(this.#recorded);
     return { ...usage, items: bursts * this.#load.burst, bytes, syncedMs, peakBytes: peak };

@@ -7,7 +7,7 @@ import type { Contender } from '../peers/contender.js';
 import type { CellLoad, LoopFigures, Run } from './entrant.js';
 
 export type Request =
-  | { readonly what: 'open' } | { readonly what: 'run'; readonly items: number; readonly isSynced: boolean }
+  | { readonly what: 'open' } | { readonly what: 'run'; readonly items: number }
   | { readonly what: 'loop'; readonly ms: number } | { readonly what: 'latencies'; readonly samples: number } | { readonly what: 'close' };
 export type Answer = { readonly value: unknown } | { readonly unavailable: string } | { readonly failed: string };
 
@@ -51,8 +51,8 @@ export class Rival {
     return this.contender.name;
   }
 
-  run(items: number, isSynced: boolean): Promise<Run> {
-    return this.#valueOf({ what: 'run', items, isSynced }) as Promise<Run>;
+  run(items: number): Promise<Run> {
+    return this.#valueOf({ what: 'run', items }) as Promise<Run>;
   }
 
   loop(ms: number): Promise<LoopFigures> {

@@ -42,13 +42,22 @@ function runsTable(all: readonly Committed[]): string {
   ]));
 }
 
+/** What stands between the two comments in a document that shows the targets. */
+const PLACE = /(?<=<!-- targets -->\n)[^]*?(?=<!-- end of targets -->)/;
+
+/** The document with the table of targets as it is now. */
+export function withTargets(document: string, all: readonly Committed[]): string {
+  if (!PLACE.test(document)) throw new Error('the document has no place for targets');
+  return document.replace(PLACE, () => `\n${targetsByRun(all)}\n`);
+}
+
 function targetsByRun(all: readonly Committed[]): string {
   const byRun = all.map(({ outcome }) => targetsOf(outcome));
   const order = new Map<string, Target>();
   for (const target of byRun.flat()) if (!order.has(target.figure)) order.set(target.figure, target);
   const cell = (target: Target | undefined): string => (target === undefined ? '–' : `${target.reached}, ${target.isMet ? 'met' : '**missed**'}`);
   return grid(['', 'target', ...all.map(({ stem }) => stem)], [...order.values()].map(({ figure: what, target, isBold }) => [
-    isBold ? `**${what}**` : what, target.replace(/ \(.*\)$/, ''), ...byRun.map((targets) => cell(targets.find((each) => each.figure === what))),
+    isBold ? `**${what}**` : what, target, ...byRun.map((targets) => cell(targets.find((each) => each.figure === what))),
   ]));
 }
 

@@ -1,5 +1,4 @@
 import { openSidecar, type RolloutItem, type Thread } from 'lastword';
-import { threadCpuMs } from '../cells/usage.js';
 import { figure, table, whole } from '../format.js';
 import { FIXED_SIZES } from '../load/fixed.js';
 import { bytesOf, poolOf, type Load } from '../load/pool.js';
@@ -7,7 +6,7 @@ import { recordLine } from '../peers/contender.js';
 import { collectGarbage, median, withDirectory } from './support.js';
 
 const THREADS = 16;
-const WARM_UP_ROUNDS = 6;
+const WARM_UP_ROUNDS = 30;
 /**
  * A round's items fit into the ring (8 MiB) several times over, so that no append ever waits for the writer. Rounds are
  * short, so that other work on the machine disturbs some of them and not the median.
@@ -26,8 +25,6 @@ export interface AppendResult {
   readonly stringifyNs: number;
   readonly copyNs: number;
   readonly ratio: number;
-  /** The same by CPU time of the thread, over all rounds: what others take of the machine is not in it. NaN where the system does not say. */
-  readonly cpuRatio: number;
   readonly target: number | undefined;
   readonly rounds: { readonly appendNs: number; readonly stringifyNs: number; readonly copyNs: number }[];
 }
@@ -51,23 +48,18 @@ function measure(load: Load, rounds: number, seed: number): Promise<AppendResult
     const lines = pool.map((item, index) => Buffer.from(recordLine(index, item)));
     const count = Math.min(ROUND_ITEMS_MAX, Math.floor(ROUND_BYTES_MAX / bytesOf(load)));
     const measured: AppendResult['rounds'] = [];
-    const cpuMs = { append: 0, stringify: 0 };
     collectGarbage();
     for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
-      let cpuBegin = threadCpuMs();
       const appendNs = nsPerItem(count, () => appendRound(threads, pool, count));
-      cpuMs.append += round < 0 ? 0 : threadCpuMs() - cpuBegin;
       await sidecar.flush();
-      cpuBegin = threadCpuMs();
       const stringifyNs = nsPerItem(count, () => stringifyRound(pool, count));
-      cpuMs.stringify += round < 0 ? 0 : threadCpuMs() - cpuBegin;
       const copyNs = nsPerItem(count, () => copyRound(lines, count));
       if (round >= 0) measured.push({ appendNs, stringifyNs, copyNs });
     }
     const appendNs = median(measured.map((each) => each.appendNs));
     const stringifyNs = median(measured.map((each) => each.stringifyNs));
     const copyNs = median(measured.map((each) => each.copyNs));
-    return { load, appendNs, stringifyNs, copyNs, ratio: appendNs / stringifyNs, cpuRatio: cpuMs.append / cpuMs.stringify, target: TARGETS[load], rounds: measured };
+    return { load, appendNs, stringifyNs, copyNs, ratio: appendNs / stringifyNs, target: TARGETS[load], rounds: measured };
   });
 }
 
@@ -116,9 +108,9 @@ export function appendTable(results: readonly AppendResult[]): string {
   const verdict = ({ ratio, target }: AppendResult): string =>
     target === undefined ? '–' : `≤ ${target} × ${ratio <= target ? 'met' : 'MISSED'}`;
   return table([
-    ['item', 'append()', 'JSON.stringify', 'copy of the bytes', 'ratio', 'of CPU time', 'target'],
+    ['item', 'append()', 'JSON.stringify', 'copy of the bytes', 'ratio', 'target'],
     ...results.map((result) => [
-      result.load, `${whole(result.appendNs)} ns`, `${whole(result.stringifyNs)} ns`, `${whole(result.copyNs)} ns`, `${figure(result.ratio)} ×`, `${figure(result.cpuRatio)} ×`, verdict(result),
+      result.load, `${whole(result.appendNs)} ns`, `${whole(result.stringifyNs)} ns`, `${whole(result.copyNs)} ns`, `${figure(result.ratio)} ×`, verdict(result),
     ]),
   ]);
 }

@@ -6,11 +6,14 @@ import { CONTENDERS, OURS } from '../peers/all.js';
 import type { Kind } from '../peers/contender.js';
 import { median, withDirectory } from './support.js';
 
-const BARE = 'bare write() of ready bytes';
+export const BARE = 'bare write() of ready bytes';
+/** What is enough of it, where the best peer is so near to it that no multiple can be had. */
+export const BARE_SHARE = 0.8;
 /** A contender this much slower than the best when it has warmed up cannot be the best, and is run no more than once. */
 const HOPELESS = 1.6;
-/** The first warm-up: a part of the items, to see what all of them would take. */
+/** The first warm-up: a part of the items, to see what all of them would take. Who is this much slower then gets no other. */
 const TRY_OUT = 0.1;
+const HOPELESS_COLD = 3;
 
 export interface CellExtent {
   readonly repetitions: number;
@@ -93,31 +96,39 @@ async function measureCell(cell: Cell, extent: CellExtent, seed: number): Promis
   return {
     cell, rows, bestPeer: best.name,
     ratioToBestPeer: speedOf(OURS) / best.itemsPerSecond,
-    target: times === undefined ? undefined : Math.min(times * best.itemsPerSecond, Number.isNaN(bare) ? Infinity : 0.8 * bare),
+    target: times === undefined ? undefined : Math.min(times * best.itemsPerSecond, Number.isNaN(bare) ? Infinity : BARE_SHARE * bare),
   };
 }
 
 const isPeer = ({ contender: { kind } }: Rival): boolean => kind !== 'ours' && kind !== 'limit';
 const speedOf = ({ items, wallMs }: Run): number => items / wallMs;
 
+/** A peer that was so many times slower than the best of them. */
+function isHopeless(rival: Rival, runs: ReadonlyMap<Rival, Run>, times: number): boolean {
+  const speeds = new Map([...runs].filter(([each]) => isPeer(each)).map(([each, run]) => [each, speedOf(run)]));
+  const speed = speeds.get(rival);
+  return speed !== undefined && speed * times <= Math.max(...speeds.values());
+}
+
 /** Everybody's runs, one after the other in every repetition. */
 async function runAll(rivals: readonly Rival[], cell: Cell, { repetitions, runMsMax }: CellExtent): Promise<Row[]> {
   const there = rivals.filter(({ unavailable }) => unavailable === undefined);
   const itemsOf = new Map<Rival, number>();
   const runs = new Map<Rival, Run[]>(rivals.map((rival) => [rival, []]));
+  const first = new Map<Rival, Run>();
   for (const rival of there) {
-    const speed = speedOf(await rival.run(cell.items * TRY_OUT, false));
-    itemsOf.set(rival, Math.ceil(Math.min(cell.items, Math.max(speed * runMsMax, cell.items * TRY_OUT))));
+    const run = await rival.run(cell.items * TRY_OUT);
+    first.set(rival, run);
+    itemsOf.set(rival, Math.ceil(Math.min(cell.items, Math.max(speedOf(run) * runMsMax, cell.items * TRY_OUT))));
   }
+  const warmed = there.filter((rival) => !isHopeless(rival, first, HOPELESS_COLD));
   const warm = new Map<Rival, Run>();
-  for (const rival of there) warm.set(rival, await rival.run(itemsOf.get(rival) ?? 0, false));
-  const speed = (rival: Rival): number => { const run = warm.get(rival); return run === undefined ? 0 : speedOf(run); };
-  const best = Math.max(...there.filter(isPeer).map(speed));
+  for (const rival of warmed) warm.set(rival, await rival.run(itemsOf.get(rival) ?? 0));
   for (let repetition = 0; repetition < repetitions; repetition += 1) {
     const isLast = repetition === repetitions - 1;
     for (const rival of turned(there, repetition)) {
-      if (!isLast && isPeer(rival) && speed(rival) * HOPELESS <= best) continue;
-      runs.get(rival)?.push(await rival.run(itemsOf.get(rival) ?? 0, isLast));
+      if (!isLast && (!warm.has(rival) || isHopeless(rival, warm, HOPELESS))) continue;
+      runs.get(rival)?.push(await rival.run(itemsOf.get(rival) ?? 0));
     }
   }
   return rivals.map((rival) => rowOf(rival, runs.get(rival) ?? []));
@@ -129,7 +140,7 @@ function rowOf({ name, contender: { kind }, unavailable }: Rival, runs: readonly
     name, kind, runs, ...(unavailable === undefined ? {} : { unavailable }),
     itemsPerSecond: of(({ items, wallMs }) => (items * 1000) / wallMs),
     megabytesPerSecond: of(({ bytes, wallMs }) => bytes / 1000 / wallMs),
-    syncedPerSecond: median(runs.flatMap(({ items, syncedMs }) => (syncedMs === undefined ? [] : [(items * 1000) / syncedMs]))),
+    syncedPerSecond: of(({ items, syncedMs }) => (items * 1000) / syncedMs),
     loopUs: of(({ items, loopMs }) => (loopMs * 1000) / items),
     threadCpuUs: of(({ items, threadCpuMs }) => (threadCpuMs * 1000) / items),
     processCpuUs: of(({ items, processCpuMs }) => (processCpuMs * 1000) / items),

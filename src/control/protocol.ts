@@ -163,5 +163,5 @@ export interface WriterData {
 }
 
 /** System calls, as stats().busy names them; the index is what the shared word holds. */
-export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync', 'fsync', 'readlink'] as const;
+export const CALLS = ['none', 'open', 'write', 'ftruncate', 'fstat', 'close', 'link', 'rename', 'unlink', 'mkdir', 'stat', 'read', 'readdir', 'fdatasync', 'fsync', 'readlink', 'fchmod'] as const;
 export type Call = (typeof CALLS)[number];

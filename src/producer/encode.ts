@@ -19,6 +19,7 @@ const IDLE_POSITION = 0x7fff_ff01;
 const IDLE = Buffer.allocUnsafeSlow(8192);
 /** A buffer with less room than this is not packed into: msgpackr would begin another one, as large as all of it. */
 const ROOM_MIN = 0x1000;
+const SCRATCH_BYTES = 0x10000;
 const NOT_PACKED = -1;
 
 export interface EncoderOptions {
@@ -34,6 +35,7 @@ export class Encoder {
   readonly #packr: Packr;
   readonly #probe = new Packr({ useRecords: false });
   readonly #boundedCopy: Buffer['copy'];
+  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #packing = 0;
   /** Where an item went that encodeInto() could not put into the window; valid until the next call. */
   spilled: Uint8Array = IDLE;
@@ -60,10 +62,16 @@ export class Encoder {
       return -1;
     }
     const packed = this.#pack(item, window, offset);
-    if (packed.buffer === window.buffer) return this.#checked(window, offset, this.#packr.offset - offset);
+    if (packed === window || packed.buffer === window.buffer) return this.#checked(window, offset, this.#packr.offset - offset);
     const bytes = this.#checked(packed, 0, this.#packr.offset);
     this.spilled = new Uint8Array(packed.buffer, packed.byteOffset, bytes);
     return -1;
+  }
+
+  /** Packs the item into memory that the next call uses again. @throws LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE */
+  encodeForNow(item: object): Uint8Array {
+    const bytes = this.encodeInto(item, this.#scratch, 0);
+    return bytes < 0 ? this.spilled : this.#scratch.subarray(0, bytes);
   }
 
   /**

@@ -4,7 +4,7 @@ import { eraseStamp, frameBytes, writeItemHeader } from '../ring/frame.js';
 import { COUNT_MAX, FRAME_HEADER_BYTES, KIB } from '../ring/layout.js';
 import { ringAddress, type ProducerMemory, type SidecarMemory } from '../ring/memory.js';
 import {
-  FULL, arenaUsed, claimAtTail, createRingProducer, freeInRing, publish, ringBlockMax, ringUsed, tailIndex, tryClaim, tryFinishRun,
+  FULL, arenaUsed, claimAtTail, createRingProducer, freeInRing, isFullerThan, publish, ringBlockMax, ringUsed, tailIndex, tryClaim, tryFinishRun,
   type RingProducer,
 } from '../ring/ring-producer.js';
 import { acceptedIn, sealWordOf, tryAccept } from '../ring/slots.js';
@@ -70,9 +70,8 @@ export class ItemProducer {
     if (sealWordOf(this.#sidecar, slot) < 0) return SEALED_COUNT;
     if (this.#isOwed || this.onPublished !== undefined) this.#prepare();
     const ring = this.#ring;
-    if (this.#encoder.isPacking || !tryFinishRun(ring) || !this.#hasWindow()) {
-      return this.#appendCopy(slot, incarnation, this.#encoder.encode(item), true);
-    }
+    if (this.#encoder.isPacking) return this.#appendCopy(slot, incarnation, this.#encoder.encode(item), true);
+    if (!tryFinishRun(ring) || !this.#hasWindow()) return this.#appendCopy(slot, incarnation, this.#encoder.encodeForNow(item), true);
     const { tail } = ring;
     const address = ringAddress(this.#memory, tail);
     const payload = address + FRAME_HEADER_BYTES;
@@ -126,34 +125,52 @@ export class ItemProducer {
 
   /** So full that a polite caller waits. */
   get needsDrain(): boolean {
-    return arenaUsed(this.#ring) > 0 || ringUsed(this.#ring) > (this.#memory.layout.ringBytes / 4) * 3;
+    return isFullerThan(this.#ring, (this.#memory.layout.ringBytes / 4) * 3);
   }
 
   /** What drained() waits for. */
   get isDrained(): boolean {
-    return arenaUsed(this.#ring) === 0 && ringUsed(this.#ring) <= this.#memory.layout.ringBytes / 2;
+    return !isFullerThan(this.#ring, this.#memory.layout.ringBytes / 2);
   }
 
+  /**
+   * Whether the window has room at the tail for all but large items, after a look for a new one: msgpackr goes on in other memory where it
+   * has not, as large as the window or larger, which the collector then has to get rid of.
+   */
   #hasWindow(): boolean {
     const { tail } = this.#ring;
-    const index = (tail - this.#windowPosition) | 0;
-    if (index >= 0 && index + WINDOW_BYTES_MIN <= this.#window.byteLength) return true;
     const { ringBytes } = this.#memory.layout;
-    const free = freeInRing(this.#ring, ringBytes / 2);
+    const roomMin = Math.max(WINDOW_BYTES_MIN, ringBytes / 32);
+    const index = (tail - this.#windowPosition) | 0;
+    const room = this.#window.byteLength - index;
+    if (index >= 0 && room >= roomMin) return true;
     const toEnd = ringBytes - tailIndex(this.#ring);
-    const bytes = Math.min(free & -FRAME_HEADER_BYTES, toEnd);
-    // A small window would be replaced at once again; making one costs more than copying an item.
-    const isWorthIt = bytes >= WINDOW_BYTES_MIN && (bytes === toEnd || bytes >= ringBytes / 8);
+    // It cannot be larger there.
+    if (index >= 0 && room >= WINDOW_BYTES_MIN && room === toEnd) return true;
+    const windowBytes = Math.max(2 * roomMin, ringBytes / 8);
+    const free = freeInRing(this.#ring, windowBytes);
+    const bytes = Math.min(free & -FRAME_HEADER_BYTES, toEnd, windowBytes);
+    // A small one would be replaced at once again; making one costs more than copying an item.
+    const isWorthIt = bytes >= WINDOW_BYTES_MIN && (bytes === toEnd || bytes >= 2 * roomMin);
     this.#window = isWorthIt ? Buffer.from(this.#memory.buffer, ringAddress(this.#memory, tail), bytes) : NO_WINDOW;
     this.#windowPosition = tail;
     return isWorthIt;
   }
 
   #appendCopy(slot: number, incarnation: number, payload: Uint8Array, mayUseRing: boolean): number {
-    const address = this.#claim(slot, frameBytes(payload.byteLength), mayUseRing && !this.#encoder.isPacking);
-    if (address === FULL) return SEALED_COUNT;
-    this.#memory.bytes.set(payload, address + FRAME_HEADER_BYTES);
-    return this.#take(slot, incarnation, address, payload.byteLength);
+    const bytes = frameBytes(payload.byteLength);
+    const isRingUsed = mayUseRing && !this.#encoder.isPacking;
+    let kept = payload;
+    let address = tryClaim(this.#ring, bytes, isRingUsed);
+    if (address === FULL) {
+      // While this waits, somebody who is told of it may append: the payload's memory is not the item's for so long.
+      kept = new Uint8Array(payload);
+      address = this.#claim(slot, bytes, isRingUsed);
+      if (address === FULL) return SEALED_COUNT;
+    }
+    this.#isRefusing = false;
+    this.#memory.bytes.set(kept, address + FRAME_HEADER_BYTES);
+    return this.#take(slot, incarnation, address, kept.byteLength);
   }
 
   /** The frame at `address`, claimed and filled, becomes an item: header, exchange, publish. */

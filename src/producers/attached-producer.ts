@@ -5,6 +5,7 @@ import type { Reply } from '../control/protocol.js';
 import { threadIdOf } from '../create-thread.js';
 import { fromWireError, LastwordError } from '../errors.js';
 import { redactedMeta } from '../item-check.js';
+import { endFlushes } from '../lifecycle/flush.js';
 import { LateNotices } from '../lifecycle/late-notices.js';
 import type { CloseSteps } from '../lifecycle/thread-close.js';
 import type { Log } from '../log.js';
@@ -126,11 +127,12 @@ export class AttachedProducer implements Producer, HandleHost {
   }
 
   async flush(options: FlushOptions = {}): Promise<Receipt[]> {
-    const isSynced = checkFlush(options, this.options).durability === 'synced';
-    const flushes = [...this.#threads.values()].map((thread) => thread.beginFlush(options, false));
-    if (isSynced) requestSync(this.memory);
+    const checked = checkFlush(options, this.options);
+    this.producer.settle();
+    const flushes = [...this.#threads.values()].map((thread) => thread.beginFlush(checked.durability, false));
+    if (checked.durability === 'synced') requestSync(this.memory);
     wakeWriter(this.memory);
-    return Promise.all(flushes);
+    return endFlushes(flushes, this, checked);
   }
 
   get needsDrain(): boolean {

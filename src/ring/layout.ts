@@ -134,30 +134,31 @@ export const SYNC_HISTOGRAM_WORD = WRITE_HISTOGRAM_WORD + HISTOGRAM_WORDS;
 
 /** First word of the thread slots. */
 export const SLOTS_WORD = Math.ceil((SYNC_HISTOGRAM_WORD + HISTOGRAM_WORDS) / line(1)) * line(1);
-/** Threads that can be open at once. A slot is one cache line; those never used are never touched. */
+/** Threads that can be open at once. Slots never used are never touched. */
 export const SLOTS_MAX = 2 ** 17;
-export const SLOT_WORDS = line(1);
+/** One cache line for whoever appends, which the writer does not store to while it writes, and one for the writer. */
+export const SLOT_WORDS = line(2);
 
 /** Words of a slot. Counts are of this opening: the ordinal is base + count. */
 export const SEAL_WORD = 0;
 /** Stored when the slot is taken: low and high half of the ordinal of the opening's first item. */
 export const BASE_LOW_WORD = 1;
 export const BASE_HIGH_WORD = 2;
-/** Stored by the writer: items of this opening that write() took. */
-export const WRITTEN_WORD = 3;
-/** Stored by the writer: items of this opening that a data sync covered; -1 before the first. */
-export const SYNCED_WORD = 4;
 /** Only raised: the count a flush waits for. */
-export const WANTED_WRITTEN_WORD = 5;
-export const WANTED_SYNCED_WORD = 6;
+export const WANTED_WRITTEN_WORD = 3;
+export const WANTED_SYNCED_WORD = 4;
 /** Index into SLOT_STATES. */
-export const STATE_WORD = 7;
+export const STATE_WORD = 5;
 /** Grows each time the slot is taken; a frame or handle of an older one is stale. */
-export const INCARNATION_WORD = 8;
+export const INCARNATION_WORD = 6;
 /** Added to by handles: items that came after the seal. */
-export const LATE_WORD = 9;
+export const LATE_WORD = 7;
 /** Stored by the thread that appends: 1 while work may be held that a close waits for. */
-export const HELD_WORD = 10;
+export const HELD_WORD = 8;
+/** Stored by the writer: items of this opening that write() took. */
+export const WRITTEN_WORD = line(1);
+/** Stored by the writer: items of this opening that a data sync covered; -1 before the first. */
+export const SYNCED_WORD = line(1) + 1;
 
 export const SIDECAR_BYTES = (SLOTS_WORD + SLOTS_MAX * SLOT_WORDS) * WORD_BYTES;
 

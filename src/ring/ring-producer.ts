@@ -152,6 +152,14 @@ export function ringUsed(producer: RingProducer): number {
   return (producer.tail - Atomics.load(producer.memory.control, HEAD_WORD)) | 0;
 }
 
+/** Whether more than so many bytes wait in the ring, or any in the arena. Mostly by what is known here: called for every item. */
+export function isFullerThan(producer: RingProducer, bytes: number): boolean {
+  if (producer.link !== undefined && arenaUsed(producer) > 0) return true;
+  if (((producer.tail - producer.headSeen) | 0) <= bytes) return false;
+  producer.headSeen = Atomics.load(producer.memory.control, HEAD_WORD);
+  return ((producer.tail - producer.headSeen) | 0) > bytes;
+}
+
 /** Bytes that wait in the arena: of this run, wherever the head still is. */
 export function arenaUsed(producer: RingProducer): number {
   const head = Atomics.load(producer.memory.control, ARENA_HEAD_WORD);

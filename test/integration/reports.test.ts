@@ -152,7 +152,7 @@ describe('a stale handle is used, and its channel is closed', () => {
 
   test('the control: a package whose flush throws when its thread is gone is seen', async () => {
     const { lastwordUrl } = mutantPackage({
-      file: 'src/open-thread.js', find: 'if (progress.receipt !== undefined)\n            return progress.receipt;', replace: "if (progress.receipt !== undefined)\n            throw new Error('channel closed');",
+      file: 'src/open-thread.js', find: 'if (closed !== undefined)\n            return closed;', replace: "if (closed !== undefined)\n            throw new Error('channel closed');",
     });
     expect(await complaintsOf(closedAt(2), {}, lastwordUrl)).toContain('the race threw Error: channel closed');
   });

@@ -13,16 +13,16 @@ const SYNC = 'worker/file-sync.js';
 const BEGIN = '            await fs.syncFile(descriptor);\n            await this.#folders';
 const begin = (sync: string): Patch => ({ file: SYNC, find: BEGIN, replace: BEGIN.replace('await fs.syncFile(descriptor)', sync) });
 
-/** A sync of a file is believed. */
-const CONFIRM: Patch = { file: SYNC, find: '            await fs.confirmSyncs(descriptor);\n            // It may', replace: '            // It may' };
+/** Every sync is believed. */
+const CONFIRM: Patch = { file: 'worker/confirmations.js', find: '            ended.some(({ descriptor }) => this.#fs.confirmSyncs(descriptor));\n', replace: '' };
 
 /** With what it is found by. */
 const MUTANTS: Record<string, readonly [RegExp, ...Patch[]]> = {
   'acknowledges before it syncs': [/ were synced|in a sync of it/, begin('void fs.syncFile(descriptor).catch(() => undefined)')],
   'syncs again where a sync has failed': [/ were synced/, begin('await fs.syncFile(descriptor).catch(() => fs.syncFile(descriptor))')],
-  'trusts the cache after a failed sync': [/ were synced/, begin('await fs.syncFile(descriptor).catch(() => { files.close(file); return fs.syncFile(files.descriptorOf(file)); })'), { ...CONFIRM, replace: CONFIRM.find.replace('(descriptor)', '(files.descriptorOf(file))') }],
+  'trusts the cache after a failed sync': [/ were synced/, begin('await fs.syncFile(descriptor).catch(() => { files.close(file); return fs.syncFile(files.descriptorOf(file)); })'), { file: SYNC, find: 'confirmed(descriptor,', replace: 'confirmed(files.descriptorOf(file),' }],
   'does not write anew what it holds': [/ is lost|failed for good/, { file: SYNC, find: 'held: takesAll ? [] : held.read()', replace: 'held: []' }],
-  'says that what is written anew is synced before its name is': [/ were synced/, { file: SYNC, find: '        await this.#folders.syncAbove(path);\n        await fs', replace: '        await fs' }],
+  'says that what is written anew is synced before its name is': [/ were synced/, { file: SYNC, find: '        await this.#folders.syncAbove(path);\n        fs', replace: '        fs' }],
   'takes the word of a file system whose journal has stopped': [/ were synced/, CONFIRM],
   'does not cut back after a part of a write': [/damage without a power cut|follows/, { file: 'worker/rollout-file.js', find: '        fs.truncate(descriptor, this.wholeBytes);', replace: '        this.#end.wholeBytes = fs.size(descriptor);' }],
   'does not heal what is torn': [/damage without a power cut|of no item|waited in vain/, { file: 'worker/recovery/resume-rollout.js', find: '        fs.truncate(descriptor, wholeBytes);', replace: '        wholeBytes += tornBytes;' }],

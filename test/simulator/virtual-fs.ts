@@ -1,5 +1,5 @@
 /** FsOps over the virtual disk, for one writer: where its faults strike, and where it dies. */
-import type { FileIdentity, FileState, FsOps } from '../../worker/seams.js';
+import type { FileState, FsOps } from '../../worker/seams.js';
 import { type Call, systemError } from './faults.js';
 import { Inode } from './inode.js';
 import { Death, type Machine } from './machine.js';
@@ -95,10 +95,10 @@ export class VirtualFs implements FsOps {
     return undefined;
   }
 
-  identifyPath(path: string): FileIdentity | undefined {
+  identifyPath(path: string): FileState | undefined {
     return this.#call('look', () => {
       const file = this.#machine.disk.file(path);
-      return file === undefined ? undefined : { dev: 1, ino: file.number };
+      return file === undefined ? undefined : { dev: 1, ino: file.number, links: file.names, size: file.size };
     });
   }
 
@@ -224,13 +224,11 @@ export class VirtualFs implements FsOps {
     this.#call('look', () => { this.#machine.syncNow(this.#description(descriptor)); });
   }
 
-  confirmSyncs(descriptor: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#caller.isDead) throw new Death();
-      this.#description(descriptor);
-      this.#machine.change('fchmod');
-      resolve();
-    });
+  confirmSyncs(descriptor: number): boolean {
+    if (this.#caller.isDead) throw new Death();
+    this.#description(descriptor);
+    this.#machine.change('fchmod');
+    return true;
   }
 
   syncDirectory(path: string): Promise<void> {
