@@ -63,7 +63,7 @@ export async function stress(seed: number, lastwordUrl: string, { writerUrl, end
   await until(() => [...sidecar.liveThreads()].length === 0 || complaints.length > 0, 'the close of every thread', 60_000);
   const { accepted, written, late } = sidecar.stats().items;
   if (accepted !== written) complaints.push(`${accepted} accepted, ${written} written`);
-  await sidecar.close({ abandon: true });
+  await sidecar.close({ abandon: true }).catch((error: unknown) => { complaints.push(String(error)); });
   complaints.push(...await check(sidecar.directory, receipts, sides));
   return { complaints, items: written, threads: receipts.size, late, ends: sides.map(({ end }) => end) };
 }
