@@ -14,6 +14,8 @@ const LARGER = {
   'test/model/lifecycle.test.ts': { LASTWORD_MODEL_RUNS: '5000' },
   'test/crash/deaths.test.ts': { LASTWORD_DEATHS: '300' },
   'test/crash/jobs.test.ts': { LASTWORD_JOB_KILLS: '50' },
+  'test/stress/producers.test.ts': { LASTWORD_PRODUCER_SEEDS: '200' },
+  'test/integration/producer-ends.test.ts': { LASTWORD_PRODUCER_CYCLES: '500', LASTWORD_PRODUCER_ENDS: '1000' },
   'test/integration/races.test.ts': { LASTWORD_RACES: '50' },
   'test/integration/resources.test.ts': { LASTWORD_CYCLES: '300' },
   'test/integration/hostile-items.test.ts': { LASTWORD_HOSTILE_RUNS: '50000' },

@@ -22,7 +22,7 @@ export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
   const encoder = new Encoder({ itemBytesMax: resolved.itemBytesMax, memory: ring.buffer });
   const producer = new ItemProducer(ring, memory, encoder, { ...resolved, depth: depthOver(transcoder, wasmMemory) });
   const data = {
-    sidecar: memory.buffer, ring: { memory: wasmMemory, ringBytes, overflowBytes }, transcoder, openFilesMax, syncIntervalMs, unsyncedBytes,
+    sidecar: memory.buffer, rings: [{ producer: 0, memory: wasmMemory, ringBytes, overflowBytes }], transcoder, openFilesMax, syncIntervalMs, unsyncedBytes,
     temporaryFolder: tmpdir(),
     owner: { instance: randomBytes(8).toString('hex'), since: new Date().toISOString() },
   };

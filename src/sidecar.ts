@@ -1,6 +1,7 @@
 import type { EngineData } from '../worker/engine.js';
 import { Standby } from '../worker/standby.js';
 import type { Opening } from './control/protocol.js';
+import { ProducerServer } from './control/producer-server.js';
 import { WriterLink } from './control/writer-link.js';
 import { isLastwordError, LastwordError, toWireError } from './errors.js';
 import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
@@ -10,7 +11,7 @@ import { LateNotices } from './lifecycle/late-notices.js';
 import { RegistryListHost } from './lifecycle/list-host.js';
 import { Registry } from './lifecycle/registry.js';
 import { SharedPromise } from './lifecycle/shared-promise.js';
-import { planClose, type ClosePlan } from './lifecycle/thread-close.js';
+import { planClose, ThreadClose, type ClosePlan, type CloseSteps } from './lifecycle/thread-close.js';
 import { ExitDrain } from './exit/exit-drain.js';
 import { hearOfEnd } from './exit/process-end.js';
 import { hearOfSignals } from './exit/signals.js';
@@ -28,11 +29,12 @@ import { HISTOGRAM_WORDS } from './ring/layout.js';
 import type { ProducerMemory, SidecarMemory } from './ring/memory.js';
 import { recordLatency } from './ring/figures.js';
 import { readStats, type Totals } from './stats.js';
-import type { RolloutThread } from './thread.js';
+import type { OpenThread } from './open-thread.js';
+import { RolloutThread } from './thread.js';
 import type { ThreadHost } from './thread-host.js';
 import { ThreadOperations } from './thread-operations.js';
 import type {
-  CloseOptions, FlushOptions, Receipt, Sidecar, SidecarCloseReceipt, SidecarState, SidecarStats, ThreadCloseReceipt,
+  CloseOptions, FlushOptions, ProducerPort, Receipt, Sidecar, SidecarCloseReceipt, SidecarState, SidecarStats, ThreadCloseReceipt,
 } from './types.js';
 
 /** Owns writer, ring and threads. */
@@ -42,9 +44,11 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   readonly producer: ItemProducer;
   readonly waiters: Waiters;
   readonly log: Log;
+  readonly producerNumber = 0;
   abandonLost: ThreadHost['abandonLost'] = () => { throw new LastwordError('LASTWORD_NOT_OPEN', 'the sidecar has no writer'); };
   readonly #ring: ProducerMemory;
   readonly #data: EngineData;
+  readonly #producers: ProducerServer;
   #stopHearing: (() => void)[] = [];
   protected readonly registry: Registry;
   protected readonly stored: StoredThreads;
@@ -68,8 +72,14 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.producer = producer;
     this.#ring = ring;
     this.#data = data;
+    this.#producers = new ProducerServer({
+      sidecar: this, registry: () => this.registry, stored: () => this.stored,
+      cameLate: (threadId, count) => { this.tell('late', { threadId, count }); },
+      lateAfterReceipt: (items) => { this.#closed.late += items; },
+      resumeFailed: (failed) => { this.resumeFailed(failed); },
+    }, options, { sidecar: memory.buffer, rings: data.rings, transcoder: data.transcoder, instance: data.owner.instance });
     this.log = createLog(options.logger);
-    this.registry = new Registry(this);
+    this.registry = new Registry(this, { producer: 0, redact: options.redact, newThread: (name, opened) => new RolloutThread(this, name, opened) });
     this.stored = new StoredThreads(this, this.registry);
     this.#listed = new RegistryListHost(this, this.registry, { pool: this.#pool, instance: data.owner.instance });
     this.lists = new ThreadLists(this.#listed);
@@ -80,7 +90,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     const { log, memory, options: { directory, closeTimeoutMs }, producer, registry, waiters } = this;
     const events = new WriterEvents({
       memory, registry, waiters, log,
-      standIn: () => { producer.onPublished = () => { this.writer.pass(); }; },
+      standIn: () => { producer.onPublished = () => { this.writer.pass(); }; this.#producers.wakeAll(); },
       lose: (error) => { this.#lose(error); },
       tell: (event, members) => { this.tell(event, members); },
     });
@@ -175,7 +185,13 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     await this.close();
   }
 
+  createProducerPort(): ProducerPort {
+    this.assertOpen();
+    return { port: this.#producers.createPort() };
+  }
+
   stats(): SidecarStats {
+    this.#closed.late += this.#producers.takeLate();
     return readStats({
       memory: this.memory, producer: this.producer, ringBytes: this.options.ringBytes,
       threads: this.registry.threads, closed: this.#closed, flushes: this.#flushes, writer: this.#writer,
@@ -186,7 +202,11 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     recordLatency(this.#flushes, 0, microseconds);
   };
 
-  threadReleased(thread: RolloutThread, receipt: ThreadCloseReceipt): void {
+  closeSteps(thread: OpenThread): CloseSteps {
+    return new ThreadClose(thread, this);
+  }
+
+  threadReleased(thread: OpenThread, receipt: ThreadCloseReceipt): void {
     this.#closed.threads += 1;
     this.#closed.items += receipt.items;
     this.#closed.written += receipt.nextOrdinal - thread.base;
@@ -198,11 +218,11 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.tell('threadClosed', receipt);
   }
 
-  closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[] {
+  closeChildren(thread: OpenThread, plan: ClosePlan): Promise<unknown>[] {
     return this.registry.closeChildren(thread, plan);
   }
 
-  cameLate(thread: RolloutThread, items: number): void {
+  cameLate(thread: OpenThread, items: number): void {
     if (thread.state === 'closed') this.#closed.late += items;
     this.log.debug({ threadId: thread.id, items, late: thread.late }, 'late: appended after the seal');
     this.#lateNotices.add(thread.id, items);
@@ -214,6 +234,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     await this.registry.settled(leftUntil(plan.deadline));
     const failures = await failuresOf(this.registry.threads.map((thread) => bounded(thread, thread.closeBy(plan), plan)));
     if (failures.length > 0) throw incompleteClose(failures);
+    this.#producers.close();
     if (this.#writerLost === undefined) await this.#endWriter(plan);
     this.#state = 'closed';
     await this.#pool.close();
@@ -270,6 +291,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.#writerLost = error;
     this.#state = 'failed';
     wakeProducer(this.#ring);
+    this.#producers.wakeAll();
   }
 }
 

@@ -3,7 +3,7 @@ import type { ItemProducer } from './producer/item-producer.js';
 import { parks } from './ring/doorbell.js';
 import { busyCall, figureOf, readHistogram, SYNC_HISTOGRAM, WRITE_HISTOGRAM } from './ring/figures.js';
 import type { SidecarMemory } from './ring/memory.js';
-import type { RolloutThread } from './thread.js';
+import type { OpenThread } from './open-thread.js';
 import type { SidecarStats } from './types.js';
 
 /** Of threads that have been closed. */
@@ -13,7 +13,7 @@ export interface StatsSources {
   readonly memory: SidecarMemory;
   readonly producer: ItemProducer;
   readonly ringBytes: number;
-  readonly threads: readonly RolloutThread[];
+  readonly threads: readonly OpenThread[];
   readonly closed: Totals;
   readonly flushes: Int32Array;
   readonly writer: { readonly commands: number; readonly restarts: number } | undefined;
@@ -24,7 +24,7 @@ export function readStats({ memory, producer, ringBytes, threads, closed, flushe
   const { ring, overflow } = producer.used;
   const busy = busyCall(memory, Date.now());
   const countOf = (state: string): number => threads.filter((thread) => thread.state === state).length;
-  const sum = (value: (thread: RolloutThread) => number): number => threads.reduce((total, thread) => total + value(thread), 0);
+  const sum = (value: (thread: OpenThread) => number): number => threads.reduce((total, thread) => total + value(thread), 0);
   return {
     threads: { open: countOf('open'), closing: countOf('closing'), closed: closed.threads },
     items: {

@@ -9,8 +9,9 @@ import type { ThreadLists } from './reader/lists/thread-lists.js';
 import { checkReadOptions, type CheckedReadOptions } from './reader/options.js';
 import { openThread } from './reader/read-thread.js';
 import { recordsOf, type RecordStream } from './reader/record-stream.js';
+import type { OpenThread } from './open-thread.js';
 import { jobLogPath } from './rollout/rollout-path.js';
-import type { RolloutThread } from './thread.js';
+import { RolloutThread } from './thread.js';
 import type {
   CreateThreadOptions, ForkThreadOptions, ListOptions, LiveThread, ReadOptions, ResumeThreadOptions, RolloutItem, RolloutRecord, SidecarEvents, Thread, ThreadId,
   ThreadPage, ThreadSummary,
@@ -39,7 +40,7 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   /** The log of a job: a thread whose rollout stands among those of jobs. @throws as createThread() */
   async createJobLog(options: CreateThreadOptions): Promise<Thread> {
     this.assertOpen();
-    return this.registry.create(options, jobLogPath);
+    return handleOf(await this.registry.create({ ...options, pathOf: jobLogPath }));
   }
 
   async resumeThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ResumeThreadOptions = {}): Promise<Thread<I>> {
@@ -47,11 +48,14 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
     this.assertOpen();
     if (ifMissing === 'error') return handleOf<I>(await this.registry.resume(id, signal));
     const { thread, missing } = await this.registry.resumeOrCreate(id, create, signal);
-    if (missing !== undefined) {
-      this.log.info({ threadId: thread.id, requestedId: id, code: missing.code }, 'resume failed: a fresh thread was made');
-      this.tell('resumeFailed', { requestedId: id, threadId: thread.id, error: missing });
-    }
+    if (missing !== undefined) this.resumeFailed({ requestedId: id, threadId: thread.id, error: missing });
     return handleOf<I>(thread);
+  }
+
+  protected resumeFailed(failed: SidecarEvents['resumeFailed']): void {
+    const { requestedId, threadId, error: { code } } = failed;
+    this.log.info({ threadId, requestedId, code }, 'resume failed: a fresh thread was made');
+    this.tell('resumeFailed', failed);
   }
 
   async forkThread<I extends { type: string } = RolloutItem>(id: ThreadId, options: ForkThreadOptions = {}): Promise<Thread<I>> {
@@ -116,7 +120,8 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
   }
 
   liveThread(id: ThreadId): Thread | undefined {
-    return this.registry.get(id);
+    const thread = this.registry.get(id);
+    return thread instanceof RolloutThread ? thread : undefined;
   }
 
   liveThreads(): Iterable<LiveThread> {
@@ -138,6 +143,6 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 }
 
 /** The item's type is the caller's word for what it appends: the handle takes any, and delivers what was given. */
-function handleOf<I extends { type: string }>(thread: RolloutThread): Thread<I> {
+function handleOf<I extends { type: string }>(thread: OpenThread): Thread<I> {
   return thread as unknown as Thread<I>;
 }

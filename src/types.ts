@@ -1,5 +1,6 @@
 /** The public shapes. Names and semantics are the contract's; what is not here yet is not built yet. */
 import type { EventEmitter } from 'node:events';
+import type { MessagePort } from 'node:worker_threads';
 import type { LastwordError } from './errors.js';
 import type { ListOptions, ThreadPage, ThreadSummary } from './list-types.js';
 import type { ReadOptions } from './reading-types.js';
@@ -106,7 +107,12 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
    * close() may be called again
    */
   close(options?: CloseOptions): Promise<SidecarCloseReceipt>;
-  /** Figures at this moment; asks nobody. */
+  /**
+   * To be transferred to a worker_threads Worker (or in a task for a Piscina pool), where attachProducer() takes it.
+   * @throws LASTWORD_NOT_OPEN
+   */
+  createProducerPort(): ProducerPort;
+  /** Figures at this moment; asks nobody. Ring and overflow are those of this JavaScript thread. */
   stats(): SidecarStats;
 }
 
@@ -256,6 +262,18 @@ export interface ThreadCloseReceipt extends Receipt {
 }
 /** Since openSidecar. */
 export interface SidecarCloseReceipt { threads: number; items: number; bytes: number; late: number; forced: number; durationMs: number }
+
+/** What createProducerPort() gives; `port` goes into the transferList. */
+export interface ProducerPort { readonly port: MessagePort }
+
+/**
+ * A sidecar as another JavaScript thread has it. Its threads are open there, and can be closed from anywhere. When that
+ * JavaScript thread ends, whatever way, they are sealed, drained and closed, `forced: true`.
+ */
+export interface Producer extends AsyncDisposable, Pick<Sidecar, 'createThread' | 'resumeThread' | 'forkThread' | 'liveThread' | 'flush' | 'needsDrain' | 'drained' | 'stats'> {
+  /** Closes its threads (not forced), then gives its memory back. @throws as Thread.close(); it may be called again */
+  close(): Promise<void>;
+}
 
 /** Figures of a sidecar. */
 export interface SidecarStats {

@@ -1,5 +1,5 @@
 /**
- * What the contract promises is built under the same name or is on the list of what is not, and what is built is tested.
+ * What the contract promises is built under the same name, and what is built is tested.
  *
  * How a test says what it is of: by its full title, from the outermost `describe` on.
  * - A function or method: the title begins with its name (`describe('append', …)`). What sidecar and thread both have is
@@ -10,23 +10,16 @@
  */
 import { describe, expect, test } from 'vitest';
 import { declarationsOf } from './support/declarations.js';
-import { NOT_BUILT_YET } from './support/not-built-yet.js';
 import { testTitles } from './support/source.js';
 
 const CONTRACT = declarationsOf('test/support/contract.d.ts');
 const BUILT = new Map([...declarationsOf('src/index.ts'), ...declarationsOf('src/jobs/index.ts')]);
-const LATER = NOT_BUILT_YET.flatMap(({ names }) => names);
 
 /** Whose members are options, and of what. */
 const OPTIONS: Readonly<Record<string, string>> = {
   CreateThreadOptions: 'createThread', FlushOptions: 'flush', CloseOptions: 'close', ReadOptions: '(readRollout|readThread)', ListOptions: 'listThreads',
   JobOptions: '(runJob|resumeJob)',
 };
-
-/** The type or function a name belongs to: with it, all of its members are not built. */
-function ownerOf(name: string): string {
-  return /^\w+/.exec(name)?.[0] ?? name;
-}
 
 /** What the title of a test of it looks like; undefined for what is tested along with others. */
 function titleOf(name: string, isMethod: boolean): RegExp | undefined {
@@ -41,17 +34,8 @@ function titleOf(name: string, isMethod: boolean): RegExp | undefined {
 }
 
 describe('the contract', () => {
-  test('is built or on the list of what is not', () => {
-    const missing = [...CONTRACT.keys()].filter((name) => !BUILT.has(name) && !LATER.includes(name) && !LATER.includes(ownerOf(name)));
-    expect(missing).toEqual([]);
-  });
-
-  test('holds everything that is on the list, once', () => {
-    expect(LATER.filter((name, i) => !CONTRACT.has(name) || LATER.indexOf(name) !== i)).toEqual([]);
-  });
-
-  test('is not built where the list says so', () => {
-    expect(LATER.filter((name) => BUILT.has(name))).toEqual([]);
+  test('is built', () => {
+    expect([...CONTRACT.keys()].filter((name) => !BUILT.has(name))).toEqual([]);
   });
 });
 

@@ -16,9 +16,9 @@ const DOCUMENTS = [...filesBelow('docs', '.md'), ...['README.md', 'CHANGELOG.md'
 
 /** Who may import what: the rest may not. */
 const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp }[] = [
-  { what: /^comlink$/, in: SHIPPED, only: /^(src\/control\/writer-handle|worker\/control)\.ts$/ },
+  { what: /^comlink$/, in: SHIPPED, only: /^(src\/control\/(writer-handle|producer-(server|link))|worker\/control)\.ts$/ },
   { what: /^msgpackr$/, in: SHIPPED, only: /^src\/producer\// },
-  { what: /^(node:)?worker_threads$/, in: SHIPPED, only: /^(src\/control\/.*|src\/producer\/port|worker\/main)\.ts$/ },
+  { what: /^(node:)?worker_threads$/, in: SHIPPED, only: /^(src\/control\/.*|src\/types|worker\/main)\.ts$/ },
   { what: /^piscina$/, in: CODE, only: /^(src\/pool|bench|examples)\// },
   { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-(ops|guard)\.ts|worker\/transcode\/compile\.ts|worker\/lease\/(processes|flocks)\.ts|src\/reader\/|src\/jobs\/(csv-input|csv-output|options)\.ts$)/ },
 ];
@@ -35,7 +35,7 @@ const WORKER_IMPORTS = /^src\/sidecar\.ts -> worker\/(standby|engine)\.js$|^src\
 /** Where time decides: bounds of waits, notices that are told seldom, the clock of the writer, and files of other processes. Nothing else sleeps or polls. */
 const TIMERS: readonly string[] = [
   'src/control/pending-calls.ts', 'src/control/standby-peer.ts', 'src/control/writer-handle.ts', 'src/jobs/clock.ts', 'src/lifecycle/deadline.ts', 'src/lifecycle/held-work.ts', 'src/lifecycle/late-notices.ts',
-  'src/lifecycle/operations.ts', 'src/producer/waiters.ts', 'src/reader/file-changes.ts', 'worker/fs-ops.ts',
+  'src/lifecycle/operations.ts', 'src/producer/waiters.ts', 'src/producers/foreign-thread.ts', 'src/reader/file-changes.ts', 'worker/fs-ops.ts',
 ];
 
 describe('the house', () => {

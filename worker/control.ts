@@ -1,8 +1,9 @@
 import { dirname } from 'node:path';
 import { expose, type Endpoint } from 'comlink';
-import { isLastwordError, LastwordError, toWireError, type LastwordErrorCode } from '../src/errors.js';
+import { answer } from '../src/control/answer.js';
+import { isLastwordError, LastwordError } from '../src/errors.js';
 import type {
-  CreateThreadCommand, DrainedThread, DrainThreadCommand, ReleasedThread, ReleaseThreadCommand, Reply, ResumedRollout, ResumeThreadCommand, SlotRef, StoredRollout,
+  CreateThreadCommand, DrainedThread, DrainThreadCommand, ReleasedThread, ReleaseThreadCommand, Reply, ResumedRollout, RingData, ResumeThreadCommand, SlotRef, StoredRollout,
   WriterControl,
 } from '../src/control/protocol.js';
 import { addFigure } from '../src/ring/figures.js';
@@ -149,8 +150,8 @@ export class Control implements WriterControl {
     return answer('LASTWORD_WRITE_FAILED', async () => {
       const { nextPass, salvager, writer } = this.#parts;
       const file = this.#rolloutOf(command);
-      // Everything accepted was published before this command was sent: an empty pass means that nothing is left, unless
-      // something is to be tried again, here or in front of it.
+      // Everything accepted was in memory before this command was sent, published or not: an empty pass means that nothing
+      // is left, unless something is to be tried again, here or in front of it.
       while (file.takesRecords && !writer.isWritten(file)) {
         if (await nextPass() > 0) continue;
         if (command.abandon || writer.troubles.areNone) break;
@@ -188,6 +189,14 @@ export class Control implements WriterControl {
     });
   }
 
+  addRing(ring: RingData): Promise<Reply<undefined>> {
+    return answer('LASTWORD_WRITER_EXITED', () => { this.#parts.addRing(ring); return undefined; });
+  }
+
+  removeRing(producer: number): Promise<Reply<undefined>> {
+    return answer('LASTWORD_WRITER_EXITED', () => { this.#parts.writer.removeRing(producer); return undefined; });
+  }
+
   shutdown(): Promise<Reply<undefined>> {
     return answer('LASTWORD_WRITE_FAILED', async () => {
       const { files, syncs } = this.#parts;
@@ -204,15 +213,6 @@ export class Control implements WriterControl {
     const file = this.#parts.writer.rolloutOf(thread);
     if (file === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', `slot ${thread.slot} is not open in the writer`);
     return file;
-  }
-}
-
-/** Every answer is a value: Comlink would drop an error's code, cause and class. */
-async function answer<T>(code: LastwordErrorCode, act: () => T | Promise<T>): Promise<Reply<T>> {
-  try {
-    return { ok: true, value: await act() };
-  } catch (error) {
-    return { ok: false, error: toWireError(error, code) };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { WriterData, WriterEvent } from '../src/control/protocol.js';
+import type { RingData, WriterData, WriterEvent } from '../src/control/protocol.js';
 import { WRITER_SCRATCH_OFFSET } from '../src/ring/layout.js';
 import { viewProducerMemory, viewSidecarMemory, type SidecarMemory } from '../src/ring/memory.js';
 import { createRingConsumer } from '../src/ring/ring-consumer.js';
@@ -26,6 +26,8 @@ export interface Engine extends Seams {
   readonly held: HeldPool;
   readonly leases: Leases;
   readonly writer: Writer;
+  /** A producer that it has already is not added again. */
+  readonly addRing: (ring: RingData) => void;
   readonly syncs: SyncScheduler;
   readonly salvager: Salvager;
   readonly tell: (event: WriterEvent) => void;
@@ -42,9 +44,12 @@ export function createEngine(data: EngineData, seams: Seams, tell: (event: Write
   const leases = new Leases(seams, data.owner);
   const parts = { ...seams, sidecar, files, held, leases, isInPlace, poison, temporaryFolder: data.temporaryFolder, tell, wake };
   const writer = new Writer(parts);
-  const { memory, ringBytes, overflowBytes } = data.ring;
-  const consumer = createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes));
-  writer.addRing(consumer, new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET));
+  const addRing = ({ producer, memory, ringBytes, overflowBytes }: RingData): void => {
+    if (writer.rings.some((ring) => ring.producer === producer)) return;
+    const consumer = createRingConsumer(viewProducerMemory(memory.buffer, ringBytes, overflowBytes));
+    writer.addRing(consumer, new Transcoder(data.transcoder, memory, WRITER_SCRATCH_OFFSET), producer);
+  };
+  for (const ring of data.rings) addRing(ring);
   const syncs = new SyncScheduler(writer, parts, data);
-  return { ...parts, writer, syncs, salvager: new Salvager(writer, parts) };
+  return { ...parts, writer, addRing, syncs, salvager: new Salvager(writer, parts) };
 }

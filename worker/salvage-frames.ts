@@ -3,11 +3,15 @@ import type { Salvage } from '../src/control/protocol.js';
 import {
   FRAME_BYTES_WORD, FRAME_COUNT_WORD, FRAME_HEADER_BYTES, FRAME_INCARNATION_WORD, FRAME_SLOT_WORD, FRAME_TIMESTAMP_DOUBLE, OUTPUT_BYTES, OUTPUT_OFFSET,
 } from '../src/ring/layout.js';
-import { createBatch, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
+import { createBatch, walk, walkUnpublished, type RingConsumer } from '../src/ring/ring-consumer.js';
+import type { SidecarMemory } from '../src/ring/memory.js';
+import { acceptedIn, sealWordOf } from '../src/ring/slots.js';
 import type { RolloutFile } from './rollout-file.js';
 import { writeSalvage, type SalvageFile, type SalvageParts } from './salvage.js';
 import { NO_ORDINAL } from './transcode/transcoder.js';
 import type { WriterRing } from './writer-ring.js';
+
+export type SalvagerParts = SalvageParts & { readonly sidecar: SidecarMemory };
 
 const WALK_FRAMES_MAX = 16_384;
 
@@ -20,8 +24,8 @@ interface Frame {
  * Copies everything of the opening that is not written; what is salvaged already is not done again. It all stays where it
  * is. Undefined when there is nothing. @throws LASTWORD_WRITE_FAILED when no place takes it
  */
-export function salvageUnwritten(parts: SalvageParts, rings: readonly WriterRing[], file: RolloutFile): Salvage | undefined {
-  const frames = unwrittenOf(rings, file);
+export function salvageUnwritten(parts: SalvagerParts, rings: readonly WriterRing[], file: RolloutFile): Salvage | undefined {
+  const frames = unwrittenOf(parts, rings, file);
   const counts = [...frames.keys()].sort((one, other) => one - other);
   const [from] = counts;
   const to = counts.at(-1);
@@ -43,11 +47,18 @@ export function salvageUnwritten(parts: SalvageParts, rings: readonly WriterRing
 }
 
 /** By count. One that was parked may still lie in the ring. */
-function unwrittenOf(rings: readonly WriterRing[], file: RolloutFile): Map<number, Frame> {
+function unwrittenOf({ sidecar }: SalvagerParts, rings: readonly WriterRing[], file: RolloutFile): Map<number, Frame> {
+  const accepted = acceptedIn(sealWordOf(sidecar, file.slot));
   const frames = new Map<number, Frame>();
   const batch = createBatch(WALK_FRAMES_MAX);
   for (const ring of rings) {
     const { memory, head, arenaHead } = ring.consumer;
+    const take = (address: number): void => {
+      const word = address >>> 2;
+      const count = memory.words[word + FRAME_COUNT_WORD] ?? 0;
+      const isOfFile = memory.words[word + FRAME_SLOT_WORD] === file.slot && memory.words[word + FRAME_INCARNATION_WORD] === file.incarnation;
+      if (isOfFile && count >= file.written && count < accepted) frames.set(count, { ring, address });
+    };
     // The ring's own head stays where it is.
     const cursor: RingConsumer = { memory, head, arenaHead };
     for (let isMore = true; isMore;) {
@@ -55,12 +66,8 @@ function unwrittenOf(rings: readonly WriterRing[], file: RolloutFile): Map<numbe
       isMore = batch.head !== cursor.head || batch.arenaHead !== cursor.arenaHead;
       cursor.head = batch.head;
       cursor.arenaHead = batch.arenaHead;
-      for (const address of batch.addresses.subarray(0, batch.frames)) {
-        const word = address >>> 2;
-        const count = memory.words[word + FRAME_COUNT_WORD] ?? 0;
-        const isOfFile = memory.words[word + FRAME_SLOT_WORD] === file.slot && memory.words[word + FRAME_INCARNATION_WORD] === file.incarnation;
-        if (isOfFile && count >= file.written) frames.set(count, { ring, address });
-      }
+      if (!isMore) walkUnpublished(cursor, batch, () => true);
+      for (const address of batch.addresses.subarray(0, batch.frames)) take(address);
     }
     for (const { address, count, slot, incarnation, isWritten } of ring.parking.frames) {
       if (slot === file.slot && incarnation === file.incarnation && !isWritten && count >= file.written) frames.set(count, { ring, address });

@@ -2,16 +2,15 @@ import type { DrainedThread, ReleasedThread, SalvageReport } from '../src/contro
 import { toWireError } from '../src/errors.js';
 import type { Leases } from './lease/leases.js';
 import type { RolloutFile } from './rollout-file.js';
-import { salvageUnwritten } from './salvage-frames.js';
-import type { SalvageParts } from './salvage.js';
+import { salvageUnwritten, type SalvagerParts } from './salvage-frames.js';
 import type { Writer } from './writer.js';
 
 /** When nobody waits for a disk any longer: what it refuses once more goes to salvage files. */
 export class Salvager {
   readonly #writer: Writer;
-  readonly #parts: SalvageParts;
+  readonly #parts: SalvagerParts;
 
-  constructor(writer: Writer, parts: SalvageParts) {
+  constructor(writer: Writer, parts: SalvagerParts) {
     this.#writer = writer;
     this.#parts = parts;
   }

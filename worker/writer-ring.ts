@@ -5,6 +5,8 @@ import type { Transcoder } from './transcode/transcoder.js';
 
 /** A producer's ring, with the transcoder over its memory. */
 export interface WriterRing {
+  /** 0: the thread of the sidecar itself. */
+  readonly producer: number;
   readonly consumer: RingConsumer;
   readonly transcoder: Transcoder;
   readonly parking: Parking;
@@ -15,7 +17,7 @@ export interface WriterRing {
 }
 
 /** Finds in the memory what a writer that died has left there. */
-export function createWriterRing(consumer: RingConsumer, transcoder: Transcoder): WriterRing {
+export function createWriterRing(consumer: RingConsumer, transcoder: Transcoder, producer: number): WriterRing {
   const { memory } = consumer;
-  return { consumer, transcoder, parking: new Parking(memory), marked: markedFrame(memory), isStalled: false };
+  return { producer, consumer, transcoder, parking: new Parking(memory), marked: markedFrame(memory), isStalled: false };
 }

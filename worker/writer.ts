@@ -1,9 +1,11 @@
 import { LastwordError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
-import { FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX } from '../src/ring/layout.js';
-import type { SidecarMemory } from '../src/ring/memory.js';
-import { createBatch, release, walk, type RingConsumer } from '../src/ring/ring-consumer.js';
+import {
+  FRAME_BYTES_WORD, FRAME_COUNT_WORD, FRAME_HEADER_BYTES, FRAME_INCARNATION_WORD, FRAME_SLOT_WORD, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX,
+} from '../src/ring/layout.js';
+import type { ProducerMemory, SidecarMemory } from '../src/ring/memory.js';
+import { createBatch, release, walk, walkUnpublished, type RingConsumer } from '../src/ring/ring-consumer.js';
 import { acceptedIn, publishWritten, sealWordOf } from '../src/ring/slots.js';
 import { fail } from './failure.js';
 import type { FileTable } from './file-table.js';
@@ -74,8 +76,14 @@ export class Writer {
     return this.#open;
   }
 
-  addRing(consumer: RingConsumer, transcoder: Transcoder): void {
-    this.#rings.push(createWriterRing(consumer, transcoder));
+  addRing(consumer: RingConsumer, transcoder: Transcoder, producer: number): void {
+    this.#rings.push(createWriterRing(consumer, transcoder, producer));
+  }
+
+  /** What is left in it is of threads that were let go of. */
+  removeRing(producer: number): void {
+    const index = this.#rings.findIndex((ring) => ring.producer === producer);
+    if (index >= 0) this.#rings.splice(index, 1);
   }
 
   addRollout(file: RolloutFile): void {
@@ -130,7 +138,8 @@ export class Writer {
     const { consumer } = ring;
     const batch = this.#batch;
     walk(consumer, batch, PASS_BYTES_MAX);
-    if (batch.head === consumer.head && batch.arenaHead === consumer.arenaHead) return 0;
+    walkUnpublished(consumer, batch, (address) => this.#isOwed(consumer.memory, address));
+    if (batch.frames === 0 && batch.head === consumer.head && batch.arenaHead === consumer.arenaHead) return 0;
     const groups = this.#groups;
     groups.group(consumer.memory, batch);
     // Files that are open first: the others will close some of them.
@@ -139,7 +148,24 @@ export class Writer {
     groups.clear();
     if (!ring.isStalled) release(consumer, batch);
     wakeProducer(consumer.memory);
+    // The sidecar's own thread waits for what others append, too.
+    const [own] = this.#rings;
+    if (own !== undefined && own !== ring) wakeProducer(own.consumer.memory);
     return ring.isStalled ? 0 : batch.frames;
+  }
+
+  /** Accepted before the seal, and not written: its producer may have died before it could publish it. */
+  #isOwed({ words }: ProducerMemory, address: number): boolean {
+    const word = address >>> 2;
+    const file = this.#rollouts[words[word + FRAME_SLOT_WORD] ?? 0];
+    if (file === undefined || words[word + FRAME_INCARNATION_WORD] !== file.incarnation) return false;
+    const sealWord = sealWordOf(this.#parts.sidecar, file.slot);
+    const count = words[word + FRAME_COUNT_WORD] ?? 0;
+    return sealWord < 0 && count >= file.nextCount && count < acceptedIn(sealWord);
+  }
+
+  #wakeProducers(): void {
+    for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
   }
 
   /** False when frames are neither written nor parked. */
@@ -163,7 +189,7 @@ export class Writer {
   #retry(ring: WriterRing, file: RolloutFile): number {
     const { written } = file;
     this.#write(ring, file, NO_GROUP);
-    if (file.written > written) wakeProducer(ring.consumer.memory);
+    if (file.written > written) this.#wakeProducers();
     return file.written - written;
   }
 
@@ -266,6 +292,6 @@ export class Writer {
     if (file.failure !== undefined) return;
     fail(this.#parts, file, { code, message, cause, unsafeFrom });
     this.troubles.ended(file);
-    for (const ring of this.#rings) wakeProducer(ring.consumer.memory);
+    this.#wakeProducers();
   }
 }

@@ -5,8 +5,14 @@ import { LastwordError } from '../errors.js';
  * or the writer's exit settles it.
  */
 export class PendingCalls {
+  /** Who does not answer. */
+  readonly #peer: string;
   readonly #fail = new Set<(error: LastwordError) => void>();
   #exited: LastwordError | undefined;
+
+  constructor(peer = 'the writer') {
+    this.#peer = peer;
+  }
 
   get size(): number {
     return this.#fail.size;
@@ -25,7 +31,7 @@ export class PendingCalls {
         settle(() => { reject(error); });
       };
       const timer = setTimeout(() => {
-        fail(new LastwordError('LASTWORD_TIMEOUT', `the writer did not answer ${what} in ${deadlineMs} ms`, { call: what, timeoutMs: deadlineMs }));
+        fail(new LastwordError('LASTWORD_TIMEOUT', `${this.#peer} did not answer ${what} in ${deadlineMs} ms`, { call: what, timeoutMs: deadlineMs }));
       }, deadlineMs);
       this.#fail.add(fail);
       reply.then(

@@ -107,6 +107,10 @@ export interface WriterControl {
   drainThread(command: DrainThreadCommand): Promise<Reply<DrainedThread>>;
   /** Phase 2: syncs as asked, closes the file, releases the lease, lets go of the slot. */
   releaseThread(command: ReleaseThreadCommand): Promise<Reply<ReleasedThread>>;
+  /** Takes the frames of a further producer from then on. */
+  addRing(ring: RingData): Promise<Reply<undefined>>;
+  /** Looks at a producer's memory no more: every thread of it was let go of. */
+  removeRing(producer: number): Promise<Reply<undefined>>;
   /** Ends the writer: no frame is taken after it. */
   shutdown(): Promise<Reply<undefined>>;
 }
@@ -129,13 +133,23 @@ export type WriterEvent =
   /** What was queued is written. */
   | ({ readonly event: 'threadRecovered'; readonly threadId: string } & SlotRef);
 
+/** The memory of a producer. */
+export interface RingData {
+  /** 0: the thread of the sidecar itself. */
+  readonly producer: number;
+  readonly memory: WebAssembly.Memory;
+  readonly ringBytes: number;
+  readonly overflowBytes: number;
+}
+
 /** What the writer's worker is started with. */
 export interface WriterData {
   readonly control: MessagePort;
   /** For salvage reports: main reads them while it blocks. */
   readonly reports: MessagePort;
   readonly sidecar: SharedArrayBuffer;
-  readonly ring: { readonly memory: WebAssembly.Memory; readonly ringBytes: number; readonly overflowBytes: number };
+  /** Of every producer; the first is the sidecar's own thread. */
+  readonly rings: RingData[];
   readonly transcoder: WebAssembly.Module;
   readonly openFilesMax: number;
   readonly syncIntervalMs: number;

@@ -9,7 +9,7 @@ import {
 } from '../ring/doorbell.js';
 import type { ProducerMemory, SidecarMemory } from '../ring/memory.js';
 import { seal, wantSynced } from '../ring/slots.js';
-import type { RolloutThread } from '../thread.js';
+import type { OpenThread } from '../open-thread.js';
 import type { EndListener } from './process-end.js';
 
 export interface ExitDrainParts {
@@ -20,7 +20,7 @@ export interface ExitDrainParts {
   readonly log: Log;
   readonly standby: Standby;
   readonly writer: WriterLink;
-  readonly threads: () => RolloutThread[];
+  readonly threads: () => OpenThread[];
   readonly openings: () => readonly Opening[];
 }
 
@@ -48,6 +48,12 @@ export class ExitDrain implements EndListener {
   }
 
   onExit(beganMs: number): void {
+    // Other JavaScript threads go on while this one ends them. What they have appended by now is whole in memory.
+    for (const thread of this.#parts.threads()) {
+      if (thread.producer === 0) continue;
+      seal(this.#parts.memory, thread.slot);
+      thread.wakeProducer();
+    }
     // Other listeners of 'exit' may append.
     this.#parts.producer.onPublished = () => { this.#drainForGood(performance.now()); };
     this.#drainForGood(beganMs);
@@ -83,8 +89,10 @@ export class ExitDrain implements EndListener {
     producer.settle();
     const request = requestSalvage(memory);
     let left = threads();
-    const isThere = (thread: RolloutThread): boolean => {
-      if (thread.written < thread.accepted) return salvageAnswers(memory) === request;
+    // Others append meanwhile where the process may survive: theirs is what was accepted by now.
+    const targets = new Map(left.map((thread) => [thread, thread.accepted]));
+    const isThere = (thread: OpenThread): boolean => {
+      if (thread.written < Math.min(thread.accepted, targets.get(thread) ?? Infinity)) return salvageAnswers(memory) === request;
       return thread.state === 'failed' || !sync || thread.synced >= thread.accepted;
     };
     if (sync) {
@@ -130,7 +138,7 @@ export class ExitDrain implements EndListener {
   }
 
   /** Where everything of the opening is up to the ordinal; nothing where it is nowhere. */
-  #salvageOf({ id, slot, incarnation, base }: RolloutThread, to: number): { salvage: string; records: number } | undefined {
+  #salvageOf({ id, slot, incarnation, base }: OpenThread, to: number): { salvage: string; records: number } | undefined {
     const report = this.#salvages.get(id);
     if (report?.slot !== slot || report.incarnation !== incarnation || base + report.to < to) return undefined;
     return { salvage: report.path, records: report.records };

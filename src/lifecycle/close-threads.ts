@@ -1,5 +1,5 @@
 import { isLastwordError, LastwordError } from '../errors.js';
-import type { RolloutThread } from '../thread.js';
+import type { OpenThread } from '../open-thread.js';
 import { before } from './deadline.js';
 import type { ClosePlan } from './thread-close.js';
 
@@ -13,7 +13,7 @@ export async function failuresOf(closings: readonly Promise<unknown>[]): Promise
 }
 
 /** A close that was begun earlier may have a later deadline than this one: then it is not waited for to its end. */
-export function bounded(thread: RolloutThread, closing: Promise<unknown>, plan: ClosePlan): Promise<unknown> {
+export function bounded(thread: OpenThread, closing: Promise<unknown>, plan: ClosePlan): Promise<unknown> {
   return before(plan.deadline + GRACE_MS, closing, `the close of thread ${thread.id}`);
 }
 

@@ -16,6 +16,13 @@ export class HeldWork {
   #onEmpty: (() => void) | undefined;
   readonly #stopWatching: (() => void)[] = [];
 
+  /** Nothing is held any more. */
+  readonly #onNone: (() => void) | undefined;
+
+  constructor(onNone?: () => void) {
+    this.#onNone = onNone;
+  }
+
   /** No handler is attached to a promise: its rejection must stay its owner's to handle, or not to. */
   track<P extends PromiseLike<unknown>>(work: P): P {
     if (types.isPromise(work)) {
@@ -83,6 +90,8 @@ export class HeldWork {
 
   #remove(key: object): void {
     this.#held.delete(key);
-    if (this.#held.size === 0) this.#onEmpty?.();
+    if (this.#held.size > 0) return;
+    this.#onEmpty?.();
+    this.#onNone?.();
   }
 }

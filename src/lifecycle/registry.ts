@@ -6,38 +6,61 @@ import { setBase } from '../ring/slots.js';
 import { rolloutPath } from '../rollout/rollout-path.js';
 import { isThreadId } from '../rollout/thread-id.js';
 import { SlotTable } from '../slot-table.js';
-import { RolloutThread } from '../thread.js';
+import type { OpeningName, OpenThread } from '../open-thread.js';
+import type { RolloutThread } from '../thread.js';
 import type { ThreadHost } from '../thread-host.js';
-import type { CreateThreadOptions, ThreadId } from '../types.js';
+import type { CreateThreadOptions, Redact, ThreadId } from '../types.js';
 import { Family } from './family.js';
+import type { Opened } from './opened.js';
 import { Operations } from './operations.js';
 import type { ClosePlan } from './thread-close.js';
+import { busyBehindClose, busyOpen, isMissing, parentClosed, threadExists } from './thread-errors.js';
+
+/** What a new thread is to be. */
+export interface Creation extends CreateThreadOptions {
+  /** Its id was made just now. */
+  readonly isNewId?: boolean;
+  /** Where its rollout is to stand. */
+  readonly pathOf?: typeof rolloutPath;
+}
+
+/** Who asks for a thread, and appends to it then. */
+export interface ThreadOwner {
+  /** 0: the thread of the sidecar itself. */
+  readonly producer: number;
+  /** What metadata still has to pass through. */
+  readonly redact: Redact | undefined;
+  newThread(name: OpeningName, opened: Opened): OpenThread;
+}
 
 /** The threads that are open or closing, and the ways to become one. Operations on one id go in order. */
 export class Registry {
   readonly #host: ThreadHost;
+  /** This thread itself. */
+  readonly #own: ThreadOwner;
   readonly #slots: SlotTable;
   readonly #operations = new Operations();
-  readonly #byId = new Map<ThreadId, RolloutThread>();
+  readonly #byId = new Map<ThreadId, OpenThread>();
   /** By slot: whom an event of the writer is about. Nobody has a handle before the writer takes the slot's frames. */
-  readonly #bySlot: (RolloutThread | undefined)[] = [];
+  readonly #bySlot: (OpenThread | undefined)[] = [];
   readonly #family = new Family((id) => this.#byId.get(id));
 
-  constructor(host: ThreadHost) {
+  constructor(host: ThreadHost, own: ThreadOwner) {
     this.#host = host;
+    this.#own = own;
     this.#slots = new SlotTable(host.memory);
   }
 
-  get(id: ThreadId): RolloutThread | undefined {
+  get(id: ThreadId): OpenThread | undefined {
     return this.#byId.get(id);
   }
 
-  get threads(): RolloutThread[] {
+  get threads(): OpenThread[] {
     return [...this.#byId.values()];
   }
 
   /** The opening that has the slot now, if it is that one. */
-  ofSlot(slot: number, incarnation: number): RolloutThread | undefined {
+  ofSlot(slot: number, incarnation: number): OpenThread | undefined {
     const thread = this.#bySlot[slot];
     return thread?.incarnation === incarnation ? thread : undefined;
   }
@@ -47,15 +70,17 @@ export class Registry {
     return this.#operations.settled(timeoutMs);
   }
 
-  closeChildren(thread: RolloutThread, plan: ClosePlan): Promise<unknown>[] {
+  closeChildren(thread: OpenThread, plan: ClosePlan): Promise<unknown>[] {
     return this.#family.close(thread, plan);
   }
 
-  remove(thread: RolloutThread): void {
+  remove(thread: OpenThread): void {
     if (thread.parentId !== undefined) this.#family.remove(thread.parentId, thread);
     this.#byId.delete(thread.id);
     this.#bySlot[thread.slot] = undefined;
-    this.#slots.giveBack(thread.slot);
+    const letGo = thread.letGo();
+    if (letGo === undefined) this.#slots.giveBack(thread.slot);
+    else void letGo.then(() => { this.#slots.giveBack(thread.slot); });
   }
 
   /** One operation on a thread, behind those before it. */
@@ -63,32 +88,31 @@ export class Registry {
     return this.#operations.run([id], operation);
   }
 
-  /** `pathOf`: where its rollout is to stand. */
-  create(options: CreateThreadOptions, pathOf = rolloutPath): Promise<RolloutThread> {
+  create(options: Creation, owner = this.#own): Promise<OpenThread> {
     const id = creatableId(options);
-    return this.#operations.run([id], () => this.#create(id, options, undefined, pathOf));
+    return this.#operations.run([id], () => this.#create(id, options, undefined, owner));
   }
 
   /** A new thread that goes on from what `find` gives, when it is the source's turn too. */
-  fork(sourceId: ThreadId, options: CreateThreadOptions, find: () => Promise<ForkPoint>): Promise<RolloutThread> {
+  fork(sourceId: ThreadId, options: Creation, find: () => Promise<ForkPoint>, owner = this.#own): Promise<OpenThread> {
     const id = creatableId(options);
-    return this.#operations.run([sourceId, id], async () => this.#create(id, options, await find()));
+    return this.#operations.run([sourceId, id], async () => this.#create(id, options, await find(), owner));
   }
 
-  async #create(id: ThreadId, options: CreateThreadOptions, fork: ForkPoint | undefined, pathOf = rolloutPath): Promise<RolloutThread> {
+  async #create(id: ThreadId, options: Creation, fork: ForkPoint | undefined, owner: ThreadOwner): Promise<OpenThread> {
     this.#host.assertOpen();
     if (this.#byId.has(id)) throw threadExists(id, undefined);
     const { options: resolved, producer, writer } = this.#host;
     const { parentId } = options;
     if (parentId !== undefined) await this.#assertParentExists(parentId);
-    const { command, meta } = createCommand(resolved, id, { path: pathOf(resolved.directory, id), parentId, fork, meta: options.meta === undefined ? {} : options.meta }, (item) => producer.encode(item));
+    const { command, meta } = createCommand({ ...resolved, redact: owner.redact }, id, { path: (options.pathOf ?? rolloutPath)(resolved.directory, id), parentId, fork, meta: options.meta === undefined ? {} : options.meta }, (item) => producer.encode(item));
     // An id made just now has no rollout; one that was asked for may have been archived, or have another's name.
-    const stored = options.id === undefined ? undefined : await locateNearby(resolved.directory, id);
+    const stored = options.id === undefined || options.isNewId === true ? undefined : await locateNearby(resolved.directory, id);
     if (stored !== undefined) throw threadExists(id, stored.path);
     const { path, base } = command;
     this.#host.assertOpen();
     if (parentId !== undefined) this.#assertParent(parentId, id);
-    const thread = this.#takeSlot(id, fork === undefined ? 'created' : 'forked', path, parentId);
+    const thread = this.#takeSlot(id, fork === undefined ? 'created' : 'forked', path, parentId, owner);
     const opening = this.#open(thread, (place, deadlineMs) =>
       writer.call('createThread', deadlineMs, (control, isAgain) => control.createThread({ ...command, ...place, isAgain })))
       .then(() => this.#family.head(this.#enter(thread, { path, base, recovery: undefined, parentId, meta })));
@@ -116,20 +140,21 @@ export class Registry {
   }
 
   /** @throws LASTWORD_INVALID_OPTION (id), the signal's reason; the rest as resumeThread() */
-  resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
+  resume(id: ThreadId, signal: AbortSignal | undefined, owner = this.#own): Promise<OpenThread> {
     assertThreadId(id);
-    return this.#operations.run([id], () => this.#resume(id, signal));
+    return this.#operations.run([id], () => this.#resume(id, signal, owner));
   }
 
   /** Does something with the thread while it is surely open, in its turn. The claim is the caller's. */
-  resumeFor(id: ThreadId, act: (thread: RolloutThread) => void): Promise<RolloutThread> {
+  resumeFor(id: ThreadId, act: (thread: RolloutThread) => void): Promise<OpenThread> {
     assertThreadId(id);
     return this.#operations.run([id], async () => {
-      let thread = await this.#reopen(id, undefined);
+      let thread = await this.#reopen(id, undefined, this.#own);
       // Its owner may have closed it since.
-      for (; thread.state !== 'open'; thread = await this.#reopen(id, undefined)) await thread[Symbol.asyncDispose]();
+      for (; thread.state !== 'open'; thread = await this.#reopen(id, undefined, this.#own)) await thread[Symbol.asyncDispose]();
       try {
-        act(thread);
+        // Its own threads are such handles.
+        act(thread as RolloutThread);
       } catch (error) {
         await thread[Symbol.asyncDispose]();
         throw error;
@@ -140,31 +165,34 @@ export class Registry {
 
   /** `missing`: why there is a fresh thread in its place. In line for both ids, so that two that want the same fresh one share it. */
   async resumeOrCreate(
-    id: ThreadId, create: CreateThreadOptions, signal: AbortSignal | undefined,
-  ): Promise<{ thread: RolloutThread; missing: LastwordError | undefined }> {
+    id: ThreadId, create: Creation, signal: AbortSignal | undefined, owner = this.#own,
+  ): Promise<{ thread: OpenThread; missing: LastwordError | undefined }> {
     assertThreadId(id);
     const freshId = creatableId(create);
     return this.#operations.run([id, freshId], async () => {
       try {
-        return { thread: await this.#resume(id, signal), missing: undefined };
+        return { thread: await this.#resume(id, signal, owner), missing: undefined };
       } catch (error) {
         if (!isMissing(error)) throw error;
-        return { thread: await this.#create(freshId, create, undefined), missing: error };
+        return { thread: await this.#create(freshId, create, undefined, owner), missing: error };
       }
     });
   }
 
   /** For the host. */
-  #resume(id: ThreadId, signal: AbortSignal | undefined): Promise<RolloutThread> {
-    return this.#reopen(id, signal, (thread) => this.#family.head(thread));
+  #resume(id: ThreadId, signal: AbortSignal | undefined, owner: ThreadOwner): Promise<OpenThread> {
+    return this.#reopen(id, signal, owner, (thread) => this.#family.head(thread));
   }
 
-  async #reopen(id: ThreadId, signal: AbortSignal | undefined, opened = (thread: RolloutThread): RolloutThread => thread): Promise<RolloutThread> {
+  async #reopen(id: ThreadId, signal: AbortSignal | undefined, owner: ThreadOwner, opened = (thread: OpenThread): OpenThread => thread): Promise<OpenThread> {
     const { options, log, writer } = this.#host;
     signal?.throwIfAborted();
     this.#host.assertOpen();
     const live = this.#byId.get(id);
-    if (live?.state === 'open') return opened(live.claim());
+    if (live?.state === 'open') {
+      if (live.producer !== owner.producer) throw busyOpen(live, owner.producer);
+      return opened(live.claim());
+    }
     if (live !== undefined) {
       log.debug({ threadId: id }, 'resume waits for the close');
       await this.#closed(live, signal);
@@ -176,7 +204,7 @@ export class Registry {
     const { path } = stored;
     if (stored.isArchived) throw new LastwordError('LASTWORD_THREAD_ARCHIVED', `thread ${id} is archived`, { threadId: id, path });
     this.#host.assertOpen();
-    const thread = this.#takeSlot(id, 'resumed', path, undefined);
+    const thread = this.#takeSlot(id, 'resumed', path, undefined, owner);
     const { base, tornBytes, keptAt, meta } = await this.#open(thread, (place, deadlineMs) =>
       writer.call('resumeThread', deadlineMs, (control) => control.resumeThread({ threadId: id, path, ...place })));
     const recovery = keptAt === undefined ? undefined : { tornBytes, keptAt };
@@ -196,12 +224,12 @@ export class Registry {
   async released(id: ThreadId): Promise<void> {
     const live = this.#byId.get(id);
     if (live === undefined) return;
-    if (live.state === 'open') throw new LastwordError('LASTWORD_THREAD_BUSY', `thread ${id} is open here`, { threadId: id });
+    if (live.state === 'open') throw busyOpen(live, this.#own.producer);
     await this.#closed(live, undefined);
   }
 
   /** Waits for a close under way. @throws LASTWORD_THREAD_BUSY behind one that rejected */
-  async #closed(live: RolloutThread, signal: AbortSignal | undefined): Promise<void> {
+  async #closed(live: OpenThread, signal: AbortSignal | undefined): Promise<void> {
     const closing = live.closing?.catch((cause: unknown) => { throw busyBehindClose(live.id, cause); });
     if (closing === undefined) throw busyBehindClose(live.id, undefined);
     if (signal === undefined) {
@@ -220,14 +248,14 @@ export class Registry {
     }
   }
 
-  #takeSlot(id: ThreadId, origin: RolloutThread['origin'], path: string, parentId: ThreadId | undefined): RolloutThread {
-    const thread = new RolloutThread(this.#host, { id, origin, ...this.#slots.take() }, { path, base: 0, recovery: undefined, parentId, meta: {} });
+  #takeSlot(id: ThreadId, origin: OpenThread['origin'], path: string, parentId: ThreadId | undefined, owner: ThreadOwner): OpenThread {
+    const thread = owner.newThread({ id, origin, ...this.#slots.take() }, { path, base: 0, recovery: undefined, parentId, meta: {} });
     this.#bySlot[thread.slot] = thread;
     return thread;
   }
 
   /** Sends the command that opens the rollout. The slot is given back when that fails. */
-  async #open<T>(thread: RolloutThread, send: (place: { slot: number; incarnation: number }, deadlineMs: number) => Promise<T>): Promise<T> {
+  async #open<T>(thread: OpenThread, send: (place: { slot: number; incarnation: number }, deadlineMs: number) => Promise<T>): Promise<T> {
     const { slot, incarnation } = thread;
     try {
       return await send({ slot, incarnation }, this.#host.options.closeTimeoutMs);
@@ -240,7 +268,7 @@ export class Registry {
   }
 
   /** The writer may still open the rollout: the slot is nobody's until it has said that it let go of it. */
-  async #undo(thread: RolloutThread): Promise<void> {
+  async #undo(thread: OpenThread): Promise<void> {
     const { slot, incarnation, id: threadId } = thread;
     const { log, options, writer } = this.#host;
     const release = { slot, incarnation, threadId, sync: false, abandon: false };
@@ -250,7 +278,7 @@ export class Registry {
     );
   }
 
-  #enter(thread: RolloutThread, opened: Parameters<RolloutThread['setOpened']>[0]): RolloutThread {
+  #enter(thread: OpenThread, opened: Parameters<OpenThread['setOpened']>[0]): OpenThread {
     setBase(this.#host.memory, thread.slot, opened.base);
     thread.setOpened(opened);
     this.#byId.set(thread.id, thread);
@@ -264,22 +292,4 @@ function creatableId(options: CreateThreadOptions): ThreadId {
   const { parentId } = options;
   if (parentId !== undefined) assertThreadId(parentId, 'parentId');
   return id;
-}
-
-/** What a fresh thread may be put in the place of. */
-function isMissing(error: unknown): error is LastwordError {
-  return isLastwordError(error) && ['LASTWORD_THREAD_NOT_FOUND', 'LASTWORD_THREAD_ARCHIVED', 'LASTWORD_ROLLOUT_CORRUPT'].includes(error.code);
-}
-
-function parentClosed(parentId: ThreadId): LastwordError {
-  return new LastwordError('LASTWORD_THREAD_CLOSED', `the parent ${parentId} is not open here`, { threadId: parentId });
-}
-
-function threadExists(threadId: ThreadId, path: string | undefined): LastwordError {
-  const what = path === undefined ? 'is open' : 'has a rollout already';
-  return new LastwordError('LASTWORD_THREAD_EXISTS', `thread ${threadId} ${what}`, { threadId, ...(path === undefined ? {} : { path }) });
-}
-
-function busyBehindClose(threadId: ThreadId, cause: unknown): LastwordError {
-  return new LastwordError('LASTWORD_THREAD_BUSY', `thread ${threadId} is open here, and its close did not finish`, { threadId }, { cause });
 }

@@ -7,10 +7,10 @@ import { baseOf, findRecord, historyOf } from '../reader/history.js';
 import { locateRollout, type Located } from '../reader/locate.js';
 import { isJobLog, parseRolloutPath, rolloutPath } from '../rollout/rollout-path.js';
 import { isVersion7, timeOf } from '../rollout/thread-id.js';
-import type { RolloutThread } from '../thread.js';
+import type { OpenThread } from '../open-thread.js';
 import type { ThreadHost } from '../thread-host.js';
 import type { ForkThreadOptions, ThreadId } from '../types.js';
-import type { Registry } from './registry.js';
+import type { Creation, Registry, ThreadOwner } from './registry.js';
 import { forksFirst, referenced, rootFirst, treeOf, type Edges, type Tree, type TreeOrder } from './trees.js';
 
 type Stored = Located & { readonly threadId: ThreadId };
@@ -26,11 +26,11 @@ export class StoredThreads {
   }
 
   /** @throws as forkThread() */
-  fork(id: ThreadId, { through, ...create }: ForkThreadOptions): Promise<RolloutThread> {
+  fork(id: ThreadId, { through, ...create }: ForkThreadOptions & Creation, owner?: ThreadOwner): Promise<OpenThread> {
     assertThreadId(id);
     // All that was accepted at the call, not when its turn comes.
     const accepted = this.#registry.get(id)?.accepted;
-    return this.#registry.fork(id, create, () => this.#forkPoint(id, through, accepted));
+    return this.#registry.fork(id, create, () => this.#forkPoint(id, through, accepted), owner);
   }
 
   async #forkPoint(id: ThreadId, through: number | undefined, accepted: number | undefined): Promise<ForkPoint> {

@@ -3,7 +3,7 @@ import { isLastwordError, LastwordError } from '../errors.js';
 import { checkClose, type ResolvedOptions } from '../options.js';
 import { wakeWriter } from '../ring/doorbell.js';
 import { moveState, seal } from '../ring/slots.js';
-import type { RolloutThread } from '../thread.js';
+import type { OpenThread } from '../open-thread.js';
 import type { ThreadHost } from '../thread-host.js';
 import type { CloseOptions, Durability, ThreadCloseReceipt } from '../types.js';
 import { failuresOf, incompleteClose } from './close-threads.js';
@@ -24,15 +24,20 @@ export interface ClosePlan {
 }
 
 /** @throws LASTWORD_INVALID_OPTION */
-export function planClose(options: CloseOptions, defaults: ResolvedOptions): ClosePlan {
+export function planClose(options: CloseOptions, defaults: Pick<ResolvedOptions, 'durability' | 'closeTimeoutMs'>): ClosePlan {
   const { durability, timeoutMs, waitForTracked, abandon } = checkClose(options, defaults);
   const now = performance.now();
   return { durability, waitForTracked, abandon, heldUntil: now + timeoutMs * HELD_SHARE, deadline: now + timeoutMs };
 }
 
+/** Brings a close to its end, or as far as it gets. */
+export interface CloseSteps {
+  run(plan: ClosePlan): Promise<ThreadCloseReceipt>;
+}
+
 /** How far the close of one opening has come. Called again after a rejection, it goes on from there. */
-export class ThreadClose {
-  readonly #thread: RolloutThread;
+export class ThreadClose implements CloseSteps {
+  readonly #thread: OpenThread;
   readonly #host: ThreadHost;
   /** Labels of what was still held at the seal; undefined before it. */
   #heldBy: string[] | undefined;
@@ -41,7 +46,7 @@ export class ThreadClose {
   /** Where the items are that were given up. */
   #salvage: string | undefined;
 
-  constructor(thread: RolloutThread, host: ThreadHost) {
+  constructor(thread: OpenThread, host: ThreadHost) {
     this.#thread = thread;
     this.#host = host;
   }
@@ -65,9 +70,8 @@ export class ThreadClose {
     thread.abort();
     const children = this.#host.closeChildren(thread, plan);
     const failures = children.length > 0 ? await failuresOf(children) : [];
-    const mayWait = plan.waitForTracked && this.#heldBy === undefined;
-    // Again: other work may have begun in the same tick as the last one ended.
-    while (mayWait && thread.held.labels.length > 0 && leftUntil(plan.heldUntil) > 0) await thread.held.settled(leftUntil(plan.heldUntil));
+    const work = this.#heldBy === undefined ? thread.workSettled(plan.heldUntil, plan.waitForTracked) : undefined;
+    if (work !== undefined) await work;
     const heldBy = this.#seal();
     const isLost = plan.abandon && this.#host.writerLost !== undefined;
     if (!this.#isDrained && !isLost) await this.#drain(plan);
@@ -92,8 +96,9 @@ export class ThreadClose {
 
   #seal(): string[] {
     const { memory } = this.#host;
-    this.#heldBy ??= this.#thread.held.labels;
+    this.#heldBy ??= this.#thread.heldBy;
     seal(memory, this.#thread.slot);
+    this.#thread.wakeProducer();
     wakeWriter(memory);
     return this.#heldBy;
   }

@@ -9,11 +9,10 @@
  *            the prefixes, `,"key":`, each beginning on 16 bytes and padded to 16 with zeros
  */
 import { assert } from '../assert.js';
-import { DEFINITIONS_BYTES, DEFINITIONS_OFFSET } from '../ring/layout.js';
+import { DEFINITIONS_BYTES, DEFINITIONS_INDEX_BYTES, DEFINITIONS_OFFSET } from '../ring/layout.js';
 
 /** Ids msgpackr shares: 0x40 to 0x5f in one byte, the rest in two. */
 export const DEFINITION_IDS_MAX = 8160;
-const INDEX_BYTES = 8192 * 4;
 /** A list with more of them is more often a dictionary than a kind of record. */
 const ENTRY_BYTES_MAX = 16 * 1024;
 const ENTRY_ALIGN_BYTES = 16;
@@ -25,7 +24,7 @@ const align = (bytes: number): number => (bytes + ENTRY_ALIGN_BYTES - 1) & -ENTR
 export class Definitions {
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
-  #end = INDEX_BYTES;
+  #end = DEFINITIONS_INDEX_BYTES;
   #published = 0;
   /** What the item being packed needs and is not published yet. */
   #promisedBytes = 0;

@@ -1,9 +1,9 @@
 /** Figures of the writer in shared words, so that stats() asks nobody: counters, histograms, the call it is in. */
 import {
-  BUSY_CALL_WORD, BUSY_SINCE_WORD, FIGURES, HISTOGRAM_BUCKETS, SYNC_HISTOGRAM_WORD, WRITE_HISTOGRAM_WORD, WRITER_EXITED_WORD, WRITER_PARKED_WORD,
+  BUSY_CALL_WORD, BUSY_SINCE_WORD, FIGURES, HISTOGRAM_BUCKETS, LATE_AFTER_WORD, SYNC_HISTOGRAM_WORD, WRITE_HISTOGRAM_WORD, WRITER_EXITED_WORD, WRITER_PARKED_WORD,
   type Figure,
 } from './layout.js';
-import type { SidecarMemory } from './memory.js';
+import type { ProducerMemory, SidecarMemory } from './memory.js';
 
 export function addFigure(sidecar: SidecarMemory, figure: Figure, amount: number): void {
   Atomics.add(sidecar.figures, FIGURES.indexOf(figure), BigInt(amount));
@@ -17,6 +17,16 @@ export function resetWriter({ figures, words }: SidecarMemory): void {
 
 export function figureOf(sidecar: SidecarMemory, figure: Figure): number {
   return Number(Atomics.load(sidecar.figures, FIGURES.indexOf(figure)));
+}
+
+/** By a producer, whatever becomes of it then: an item came after the receipt of its thread. */
+export function addLateAfter({ control }: ProducerMemory, items: number): void {
+  Atomics.add(control, LATE_AFTER_WORD, items);
+}
+
+/** By main: each of them is counted once. */
+export function takeLateAfter({ control }: ProducerMemory): number {
+  return Atomics.exchange(control, LATE_AFTER_WORD, 0);
 }
 
 /** The writer enters a system call: its index in the names of `worker/fs-ops.ts`, from 1. */

@@ -32,6 +32,8 @@ export const WRITER_SCRATCH_BYTES = 160 * KIB;
 /** Record definitions: an index by id, then the entries. Append-only. */
 export const DEFINITIONS_OFFSET = WRITER_SCRATCH_OFFSET + WRITER_SCRATCH_BYTES;
 export const DEFINITIONS_BYTES = MIB;
+/** One word for each id that msgpackr can share. */
+export const DEFINITIONS_INDEX_BYTES = 8192 * WORD_BYTES;
 /** JSON lines of one thread and pass, on their way to write(). */
 export const OUTPUT_OFFSET = DEFINITIONS_OFFSET + DEFINITIONS_BYTES;
 export const OUTPUT_BYTES = 4 * MIB;
@@ -56,16 +58,14 @@ export const ARENA_TAIL_WORD = line(2);
 export const ARENA_HEAD_WORD = line(3);
 /** Bumped by whoever may wake the producer: the producer sleeps on it. */
 export const PRODUCER_GENERATION_WORD = line(4);
-/** Stored by main, once: the producer has ended. */
-export const DEAD_WORD = line(5);
-/** Stored by the writer, once: everything a dead producer left is written. */
-export const SETTLED_WORD = line(6);
 /** Stored by the writer before each transcode: the frame it is in, and how often it was begun. 0: none. */
-export const MARK_WORD = line(7);
+export const MARK_WORD = line(5);
 /** Stored by the writer: positions of the parking area, behind the last frame let go of and behind the last one parked. */
-export const PARKING_HEAD_WORD = line(8);
-export const PARKING_TAIL_WORD = line(9);
-const CONTROL_WORDS = line(10);
+export const PARKING_HEAD_WORD = line(6);
+export const PARKING_TAIL_WORD = line(7);
+/** Added to by the producer: items that came after the receipt of their thread. Taken by main. */
+export const LATE_AFTER_WORD = line(8);
+const CONTROL_WORDS = line(9);
 assert(CONTROL_OFFSET + CONTROL_WORDS * WORD_BYTES <= PRODUCER_SCRATCH_OFFSET, 'control words fit their place');
 
 /** What must be known to find everything in a producer's memory. */
@@ -153,6 +153,8 @@ export const STATE_WORD = 5;
 export const INCARNATION_WORD = 6;
 /** Added to by handles: items that came after the seal. */
 export const LATE_WORD = 7;
+/** Stored by the thread that appends: 1 while work may be held that a close waits for. */
+export const HELD_WORD = 8;
 /** Stored by the writer: items of this opening that write() took. */
 export const WRITTEN_WORD = line(1);
 /** Stored by the writer: items of this opening that a data sync covered; -1 before the first. */

@@ -1,8 +1,8 @@
 /** The writer's side of ring and arena: walk what is published, and let go of it once it is written. */
-import { frameBytes } from './frame.js';
+import { frameBytes, stampOf } from './frame.js';
 import {
-  ARENA_HEAD_WORD, ARENA_TAIL_WORD, FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_KIND_WORD, FRAME_LINK, FRAME_PADDING, HEAD_WORD,
-  LINK_FINISHED_WORD, LINK_START_WORD, TAIL_WORD,
+  ARENA_HEAD_WORD, ARENA_TAIL_WORD, FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_ITEM, FRAME_KIND_WORD, FRAME_LINK, FRAME_PADDING, FRAME_STAMP_WORD,
+  HEAD_WORD, LINK_FINISHED_WORD, LINK_START_WORD, TAIL_WORD,
 } from './layout.js';
 import { arenaAddress, ringAddress, type ProducerMemory } from './memory.js';
 
@@ -21,10 +21,12 @@ export interface Batch {
   bytes: number;
   head: number;
   arenaHead: number;
+  /** Where the walk came to the published tail; undefined where the batch was full before. */
+  end: 'ring' | 'arena' | undefined;
 }
 
 export function createBatch(framesMax: number): Batch {
-  return { addresses: new Uint32Array(framesMax), frames: 0, bytes: 0, head: 0, arenaHead: 0 };
+  return { addresses: new Uint32Array(framesMax), frames: 0, bytes: 0, head: 0, arenaHead: 0, end: undefined };
 }
 
 export function createRingConsumer(memory: ProducerMemory): RingConsumer {
@@ -52,6 +54,7 @@ export function walk(consumer: RingConsumer, batch: Batch, bytesMax: number): vo
   batch.frames = 0;
   batch.bytes = 0;
   batch.arenaHead = consumer.arenaHead;
+  batch.end = undefined;
   const tail = Atomics.load(memory.control, TAIL_WORD);
   let position = consumer.head;
   while (position !== tail && batch.frames < batch.addresses.length && batch.bytes < bytesMax) {
@@ -72,6 +75,31 @@ export function walk(consumer: RingConsumer, batch: Batch, bytesMax: number): vo
     position = (position + take(memory, batch, address, kind === FRAME_PADDING)) | 0;
   }
   batch.head = position;
+  if (position === tail) batch.end = 'ring';
+}
+
+/**
+ * Behind a walk that came to the published tail: frames that are whole, where `isOwed` says that they were accepted. Their
+ * producer may be about to publish them, or have died before it could. They are taken where they lie and no head passes
+ * them: once they are published, they are known by their count.
+ */
+export function walkUnpublished({ memory }: RingConsumer, batch: Batch, isOwed: (address: number) => boolean): void {
+  if (batch.end === undefined) return;
+  const { words, layout } = memory;
+  const [begin, areaBytes, addressOf] = batch.end === 'ring'
+    ? [batch.head, layout.ringBytes, ringAddress] as const
+    : [batch.arenaHead, layout.arenaBytes, arenaAddress] as const;
+  let position = begin;
+  while (((position - begin) | 0) < areaBytes && batch.frames < batch.addresses.length) {
+    const address = addressOf(memory, position);
+    const word = address >>> 2;
+    if (Atomics.load(words, word + FRAME_STAMP_WORD) !== stampOf(position)) return;
+    const kind = words[word + FRAME_KIND_WORD];
+    // What is accepted before a seal lies behind a link that was published before it.
+    if (kind === FRAME_LINK) return;
+    const isTaken = kind === FRAME_ITEM && isOwed(address);
+    position = (position + (isTaken ? take(memory, batch, address, false) : frameBytes(words[word + FRAME_BYTES_WORD] ?? 0))) | 0;
+  }
 }
 
 /** From the arena's head, or from where the run begins if that is further on. */
@@ -84,6 +112,7 @@ function walkArena(consumer: RingConsumer, batch: Batch, start: number, arenaTai
     position = (position + take(memory, batch, address, kind === FRAME_PADDING)) | 0;
   }
   batch.arenaHead = position;
+  if (position === arenaTail) batch.end = 'arena';
 }
 
 /** Adds one frame; returns the bytes it takes. */

@@ -1,6 +1,6 @@
 /** The words of a thread, seen by every handle in every JavaScript thread. Counts are of one opening of the thread. */
 import {
-  BASE_HIGH_WORD, BASE_LOW_WORD, COUNT_MAX, INCARNATION_WORD, LATE_WORD, SEALED, SEAL_WORD, SLOTS_WORD, SLOT_WORDS, STATE_WORD,
+  BASE_HIGH_WORD, BASE_LOW_WORD, COUNT_MAX, HELD_WORD, INCARNATION_WORD, LATE_WORD, SEALED, SEAL_WORD, SLOTS_WORD, SLOT_WORDS, STATE_WORD,
   SYNCED_WORD, WANTED_SYNCED_WORD, WANTED_WRITTEN_WORD, WRITTEN_WORD,
 } from './layout.js';
 import type { SidecarMemory } from './memory.js';
@@ -36,6 +36,7 @@ export function takeSlot(sidecar: SidecarMemory, slot: number): number {
   Atomics.store(words, wordOf(slot, WANTED_WRITTEN_WORD), 0);
   Atomics.store(words, wordOf(slot, WANTED_SYNCED_WORD), -1);
   Atomics.store(words, wordOf(slot, LATE_WORD), 0);
+  Atomics.store(words, wordOf(slot, HELD_WORD), 0);
   const incarnation = Atomics.add(words, wordOf(slot, INCARNATION_WORD), 1) + 1;
   moveState(sidecar, slot, 'open');
   return incarnation;
@@ -99,6 +100,15 @@ export function countLate(sidecar: SidecarMemory, slot: number, items: number): 
 
 export function lateOf(sidecar: SidecarMemory, slot: number): number {
   return Atomics.load(sidecar.words, wordOf(slot, LATE_WORD));
+}
+
+/** By the thread that appends: whether a close has to ask it for what is held. */
+export function setHeld(sidecar: SidecarMemory, slot: number, held: boolean): void {
+  Atomics.store(sidecar.words, wordOf(slot, HELD_WORD), held ? 1 : 0);
+}
+
+export function isHeld(sidecar: SidecarMemory, slot: number): boolean {
+  return Atomics.load(sidecar.words, wordOf(slot, HELD_WORD)) === 1;
 }
 
 /** Items that write() took. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { verifyRollouts } from 'lastword';
 import { expect, test } from 'vitest';
-import { temporaryFolder, upTo } from '../support/sidecars.js';
+import { itemsOf, temporaryFolder, upTo } from '../support/sidecars.js';
 
 const ROOT = new URL('../..', import.meta.url);
 
@@ -72,4 +72,22 @@ test('the example csv-job.ts, killed in the middle and started again, answers ea
   const names = [...before, ...after].map((line) => line.split(',')[0]);
   expect(new Set(names).size).toBe(50);
   expect(names.length).toBeLessThanOrEqual(54);
+});
+
+test('the example piscina-fan-out.ts closes 64 agents on a pool while they talk, and every item they were told is recorded is on disk', async () => {
+  const folder = temporaryFolder();
+  const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL('dist/examples/piscina-fan-out.js', ROOT))], { cwd: folder, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const agents = [...stdout.matchAll(/^agent (\d+): (\d+) items on disk, (.+)$/gm)].map(([, agent, items, path = '']) => ({ agent: Number(agent), items: Number(items), path }));
+  expect(agents.map(({ agent }) => agent)).toEqual(upTo(64));
+  let [sum, cut] = [0, 0];
+  for (const { agent, items, path } of agents) {
+    const delta = (index: number): object => ({ type: 'event_msg', payload: { type: 'agent_message_delta', agent, index, delta: `word ${index} ` } });
+    expect(await itemsOf(path)).toEqual(upTo(items).map(delta));
+    sum += items;
+    cut += items < 2_000 ? 1 : 0;
+  }
+  // Some were closed while they talked, and none by force.
+  expect(cut).toBeGreaterThan(0);
+  expect(stdout).toMatch(new RegExp(`^all: 64 agents on \\d+ threads, ${sum} items on disk, ${64 * 2_000 - sum} late, 0 forced$`, 'm'));
 });

@@ -28,11 +28,11 @@ describe('the control: the same checker hears', () => {
       ...LATE_COUNT, replace: `${LATE_COUNT.find}\n        items = 1;`,
     }, 'a compaction of 2 MB that is not tracked is late as a whole behind the seal', 'stats().items'],
     ['a package that does not wait for tracked work', {
-      file: 'src/lifecycle/thread-close.js', find: 'const mayWait = plan.waitForTracked', replace: 'const mayWait = false',
+      file: 'src/lifecycle/thread-close.js', find: 'plan.waitForTracked)', replace: 'false)',
     }, 'a child that is closed while it streams has its last word', 'items of the stream that were taken'],
     ['a package that keeps a part of a group behind the seal', {
-      file: 'src/thread.js', find: 'if (this.#progress.isSealed)\n            return this.#countLate(items.length);',
-      replace: 'if (this.#progress.isSealed)\n            return this.#progress.base + this.#progress.acceptedCount;',
+      file: 'src/thread.js', find: 'if (this.progress.isSealed)\n            return this.#countLate(items.length);',
+      replace: 'if (this.progress.isSealed)\n            return this.progress.base + this.progress.acceptedCount;',
     }, 'a compaction of 2 MB that is not tracked is late as a whole behind the seal', 'the group: 2, and should be -1'],
     ['a package whose stale handles look at the slot, not at their tombstone', {
       file: 'src/lifecycle/progress.js', find: 'return this.#tombstone !== undefined || sealWordOf', replace: 'return sealWordOf',
@@ -61,7 +61,7 @@ describe('the control: the same checker hears', () => {
       file: 'worker/lease/leases.js', find: 'removeFile(this.#parts.fs, lock);', replace: 'if ((globalThis.hits = (globalThis.hits ?? 0) + 1) > 1) removeFile(this.#parts.fs, lock);',
     }, 'a compaction of 2 MB is all or nothing when the close comes behind it, or into the middle of it', '.lock'],
     ['a package whose first owner closes for all', {
-      file: 'src/thread.js', find: 'if (this.#claims <= 0)', replace: 'if (this.#claims <= 1)',
+      file: 'src/open-thread.js', find: 'if (this.#claims <= 0)', replace: 'if (this.#claims <= 1)',
     }, 'two `await using` owners of one resumed thread: the last one closes', 'when one owner is gone'],
   ])('%s', async (_what, patch, race, complaint) => {
     const { lastwordUrl } = mutantPackage(patch);

@@ -48,7 +48,7 @@ describe('a sub-agent is closed, and its thread is not found', () => {
   });
 
   test('the control: a package that waits for nobody is seen', async () => {
-    const { lastwordUrl } = mutantPackage({ file: CLOSE, find: 'const mayWait =', replace: 'const mayWait = false &&' });
+    const { lastwordUrl } = mutantPackage({ file: CLOSE, find: 'const work =', replace: 'const work = false &&' });
     const agentIsLate = async (ledger: Ledger): Promise<void> => {
       const child = await ledger.create();
       void child.track(slowAgent(ledger, child, 1));
@@ -72,10 +72,10 @@ describe('a sub-agent is closed, and its thread is not found', () => {
       { file: 'src/sidecar.js', find: 'this.registry.remove(thread);', replace: '' },
     ], 'root: out of the registry'],
     ['that is sealed before its tracked work', [
-      { file: CLOSE, find: 'const mayWait =', replace: 'seal(memory, thread.slot); const mayWait =' },
+      { file: CLOSE, find: 'const work =', replace: 'seal(memory, thread.slot); const work =' },
     ], 'root: tracked work settles, late'],
     ['that is not sealed', [{ file: CLOSE, find: 'seal(memory, this.#thread.slot);', replace: '' }], 'root: not sealed, drain begins'],
-    ['whose holds are not waited for', [{ file: CLOSE, find: 'const mayWait =', replace: 'const mayWait = false &&' }], 'root: tracked work settles, late'],
+    ['whose holds are not waited for', [{ file: CLOSE, find: 'const work =', replace: 'const work = false &&' }], 'root: tracked work settles, late'],
     ['whose lease is released when it is gone', [
       { file: CLOSE, find: RELEASE, replace: '' },
       { file: CLOSE, find: 'this.#host.threadReleased(thread, receipt);', replace: `this.#host.threadReleased(thread, receipt); ${RELEASE}` },
@@ -152,7 +152,7 @@ describe('a stale handle is used, and its channel is closed', () => {
 
   test('the control: a package whose flush throws when its thread is gone is seen', async () => {
     const { lastwordUrl } = mutantPackage({
-      file: 'src/thread.js', find: 'if (progress.receipt !== undefined)\n            return progress.receipt;', replace: "if (progress.receipt !== undefined)\n            throw new Error('channel closed');",
+      file: 'src/open-thread.js', find: 'if (closed !== undefined)\n            return closed;', replace: "if (closed !== undefined)\n            throw new Error('channel closed');",
     });
     expect(await complaintsOf(closedAt(2), {}, lastwordUrl)).toContain('the race threw Error: channel closed');
   });

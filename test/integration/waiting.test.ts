@@ -121,7 +121,7 @@ describe('a close', () => {
   });
 
   test('the control: the same finds a library whose second close is another one', async () => {
-    const { lastwordUrl } = mutantPackage({ file: 'src/thread.js', find: 'return this.#closing.get(async () => this.#close.run(planClose(options, this.#host.options)));', replace: 'return this.#closing.get(async () => ({ ...await this.#close.run(planClose(options, this.#host.options)) })).then((receipt) => ({ ...receipt }));' });
+    const { lastwordUrl } = mutantPackage({ file: 'src/open-thread.js', find: 'return this.#closing.get(async () => this.#steps.run(planClose(options, this.#host.options)));', replace: 'return this.#closing.get(async () => ({ ...await this.#steps.run(planClose(options, this.#host.options)) })).then((receipt) => ({ ...receipt }));' });
     const mutant = await import(lastwordUrl) as { openSidecar: typeof openSidecar };
     await expect(closedTwice(mutant.openSidecar)).rejects.toThrow();
   });

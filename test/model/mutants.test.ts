@@ -14,12 +14,12 @@ const RUNS_MS_MAX = 120_000;
 const CLOSE = 'src/lifecycle/thread-close.js';
 const MUTANTS: Record<string, readonly Patch[]> = {
   'a thread that leaves the registry first': [{ file: 'src/lifecycle/registry.js', find: '    closeChildren(thread, plan) {', replace: '    closeChildren(thread, plan) {\n        this.#byId.delete(thread.id);' }],
-  'a seal before tracked work has ended': [{ file: CLOSE, find: '        const mayWait =', replace: '        seal(memory, thread.slot);\n        const mayWait =' }],
+  'a seal before tracked work has ended': [{ file: CLOSE, find: '        const work =', replace: '        seal(memory, thread.slot);\n        const work =' }],
   'no seal': [{ file: CLOSE, find: '        seal(memory, this.#thread.slot);', replace: '' }],
-  'a close that waits for held work once': [{ file: CLOSE, find: 'while (mayWait &&', replace: 'if (mayWait &&' }],
+  'a close that waits for held work once': [{ file: 'src/thread.js', find: 'while (this.heldBy.length', replace: 'if (this.heldBy.length' }],
   'a parent that does not wait for its children': [{ file: CLOSE, find: 'children.length > 0 ? await failuresOf(children) : []', replace: '[]' }],
-  'a claim that closes for all': [{ file: 'src/thread.js', find: 'if (this.#claims <= 0)', replace: 'if (true)' }],
-  'a rollback that comes late and is not counted': [{ file: 'src/thread.js', find: 'rollback(from) {\n        if (this.#progress.isSealed)\n            return this.#countLate(1);', replace: 'rollback(from) {\n        if (this.#progress.isSealed)\n            return -1;' }],
+  'a claim that closes for all': [{ file: 'src/open-thread.js', find: 'if (this.#claims <= 0)', replace: 'if (true)' }],
+  'a rollback that comes late and is not counted': [{ file: 'src/thread.js', find: 'rollback(from) {\n        if (this.progress.isSealed)\n            return this.#countLate(1);', replace: 'rollback(from) {\n        if (this.progress.isSealed)\n            return -1;' }],
   'a base that is deleted while a fork refers to it': [
     { file: 'src/lifecycle/stored-threads.js', find: 'throw referenced(threadId, head.id);', replace: 'continue;' },
     { file: 'src/lifecycle/trees.js', find: 'if (keeper !== undefined)', replace: 'if (false)' },

@@ -1,6 +1,6 @@
 /* The seal word, groups accepted by one exchange, closers and a flush in other JavaScript threads, a producer that dies at
-   any step (its ring is drained, the count lowered to what there is, the thread given to another producer after that), and
-   a writer that dies. The words for a producer's end are laid out; what uses them is still to come.
+   any step (main seals its thread, and it is opened by another producer behind its close), and a writer that dies. Of a
+   sealed thread the writer takes what is accepted and not published where it lies; no head passes it.
    Promise: a close is told of everything that was accepted, nothing accepted is lost, nobody sleeps for ever. */
 #include "sleep.pml"
 #ifndef N
@@ -21,13 +21,15 @@ byte head[2], tail[2], slot[2 * N], stamp[2 * N];
 byte accepted; bit isSealed;                 /* one word */
 byte written, file;
 byte generation[2]; bit isAsleep[2]; byte waiterGeneration[3]; bit isWaiterAsleep[3];
-bit isKilled[2], isGone[2], isDead, isSettled, isClosed, isWriterKilled; byte deaths, returned, published, reached;
+bit isKilled[2], isGone[2], isClosed, isWriterKilled; byte deaths, returned, published, reached;
 
-/* A frame behind the published tail, of a thread that is sealed. */
+/* At a position of a ring lies a whole frame of what was accepted before the seal. */
 #ifdef NO_STAMPS
-#define IS_STAMPED false
+#define IS_STAMPED(r, at) false
+#elif defined(STAMP_IS_ENOUGH)
+#define IS_STAMPED(r, at) (isSealed && stamp[r * N + at % N] == at + 1)
 #else
-#define IS_STAMPED (isSealed && stamp[head[0] % N] == head[0] + 1 && slot[head[0] % N] <= accepted)
+#define IS_STAMPED(r, at) (isSealed && stamp[r * N + at % N] == at + 1 && slot[r * N + at % N] <= accepted)
 #endif
 
 inline wakeWaiters() {
@@ -74,7 +76,7 @@ proctype producer(byte p) {
 }
 
 active proctype writer() {
-  byte r, position, seenTail, last; bit isFound, isEnded;
+  byte r, position, seenTail, last; bit isFound;
   do
   :: {
      last = file; written = last;
@@ -83,60 +85,30 @@ active proctype writer() {
      ::
         READ(writerGeneration);
         isFound = 0;
-#ifndef DEAD_AFTER_TAIL
-        isEnded = isDead;
-#endif
         r = 0;
         do
         :: r < 2 ->
            seenTail = tail[r]; position = head[r];
-#ifndef NO_STAMPS
-           if
-           :: (isSealed || (isDead && r == 0)) && !(isSettled && r == 0) ->
-              if :: seenTail < position -> seenTail = position :: else fi;
-              do
-              :: stamp[r * N + seenTail % N] == seenTail + 1 && slot[r * N + seenTail % N] <= accepted && seenTail - position < N -> seenTail++
-              :: else -> break
-              od
-           :: else
-           fi;
-#endif
            do
-           :: position < seenTail ->
+           :: position < seenTail || (IS_STAMPED(r, position) && position - head[r] < N) ->
               if
-              :: slot[r * N + position % N] <= last -> assert(deaths > 0)
-              :: else -> assert(slot[r * N + position % N] == last + 1); d_step { file = last + 1; last++ }
+              :: slot[r * N + position % N] <= last -> skip
+              :: else -> assert(slot[r * N + position % N] == last + 1); d_step { file = last + 1; last++; isFound = 1 }
               fi;
-              position++; isFound = 1
+              position++
            :: else -> break
            od;
-           if :: head[r] < position -> written = last; head[r] = position; WAKE(generation[r], isAsleep[r]); wakeWaiters() :: else fi;
+           if :: position > seenTail -> position = seenTail :: else fi;
+           if :: head[r] < position || written < last -> written = last; head[r] = position; isFound = 1; WAKE(generation[r], isAsleep[r]); wakeWaiters() :: else fi;
            r++
         :: else -> break
         od;
-#ifdef DEAD_AFTER_TAIL
-        isEnded = isDead;
-#endif
-        if
-        :: isEnded && !isSettled ->
-#ifndef NOT_LOWERED
-           d_step {
-#ifndef MAY_LOSE
-             assert(accepted == last);
-#endif
-             accepted = last
-           };
-#endif
-           isSettled = 1; isFound = 1;
-           wakeWaiters()
-        :: else
-        fi;
         if
         :: isFound -> skip
         :: else ->
            isParked = 1;
            if
-           :: tail[0] > head[0] || tail[1] > head[1] || (isDead && !isSettled) || IS_STAMPED -> isParked = 0
+           :: tail[0] > head[0] || tail[1] > head[1] -> isParked = 0
            :: else ->
               d_step { if :: writerGeneration == 0 -> isWriterAsleep = 1 :: else -> skip fi };
 end_parked:   (isWriterAsleep == 0);
@@ -145,7 +117,7 @@ end_parked:   (isWriterAsleep == 0);
         fi
      od
      } unless { isWriterKilled };
-     d_step { isWriterKilled = 0; isWriterAsleep = 0; r = 0; position = 0; seenTail = 0; last = 0; isFound = 0; isEnded = 0 }
+     d_step { isWriterKilled = 0; isWriterAsleep = 0; r = 0; position = 0; seenTail = 0; last = 0; isFound = 0 }
   od
 }
 
@@ -156,16 +128,13 @@ active proctype killer() {
 #endif
 
 proctype closer(byte me) {
-  byte target;
-  d_step { isSealed = 1; target = accepted };
+  isSealed = 1;
   WAKE_WRITER;
   do
   :: READ(waiterGeneration[me]);
      if
-#ifdef TARGET_KEPT
-     :: written >= target -> break
-#elif defined(ENDED_IS_DRAINED)
-     :: written >= accepted || isDead -> break
+#ifdef ENDED_IS_DRAINED
+     :: written >= accepted || isGone[0] -> break
 #else
      :: written >= accepted -> break
 #endif
@@ -183,11 +152,7 @@ proctype flusher() {
   do
   :: READ(waiterGeneration[FLUSHER]);
      if
-#ifdef TARGET_KEPT
      :: written >= target -> break
-#else
-     :: written >= target || written >= accepted -> break
-#endif
      :: else -> SLEEP(waiterGeneration[FLUSHER], isWaiterAsleep[FLUSHER])
      fi
   od;
@@ -198,18 +163,20 @@ proctype flusher() {
 #ifdef DIE
 active proctype killerOfProducer() { isKilled[0] = 1 }
 
-/* Main hears of the producer's exit. */
+/* Main hears of the producer's end, closes its thread, and opens it for another one. */
 active proctype mainThread() {
   (isGone[0] && isKilled[0]);
-  isDead = 1;
+  isSealed = 1;
 #ifndef NO_DEATH_BELL
   WAKE_WRITER;
 #endif
+#if CLOSERS == 0
 #ifndef RESUMED_EARLY
-  (isSettled);
+  (written >= accepted);
 #endif
-  isGone[1] = 0;
+  d_step { isSealed = 0; isGone[1] = 0 };
   run producer(1)
+#endif
 }
 #endif
 

@@ -116,7 +116,7 @@ export class VirtualProcess {
     const identity: ProcessIdentity = { pid: machine.pid, start: String(machine.pid), boot: `boot ${machine.boots}`, namespace: 'one', host: 'here' };
     this.processes = { self: () => identity, isAlive: ({ pid }: { pid: number }) => pid === machine.pid, findFlock: () => undefined };
     const data: EngineData = {
-      sidecar: sidecar.buffer, ring: { memory: wasm, ringBytes: ring.layout.ringBytes, overflowBytes: OVERFLOW_BYTES }, transcoder: system.transcoder, ...options,
+      sidecar: sidecar.buffer, rings: [{ producer: 0, memory: wasm, ringBytes: ring.layout.ringBytes, overflowBytes: OVERFLOW_BYTES }], transcoder: system.transcoder, ...options,
       temporaryFolder: TEMPORARY_FOLDER,
       owner: { instance: (machine.draws++).toString(16).padStart(16, '0'), since: '' },
     };

@@ -51,7 +51,7 @@ export class CountedEngine {
     });
     this.#slots = new slotTable.SlotTable(sidecar);
     const data = {
-      ...OPTIONS, sidecar: sidecar.buffer, ring: { memory: wasm, ringBytes: RING_BYTES, overflowBytes: OVERFLOW_BYTES }, transcoder,
+      ...OPTIONS, sidecar: sidecar.buffer, rings: [{ producer: 0, memory: wasm, ringBytes: RING_BYTES, overflowBytes: OVERFLOW_BYTES }], transcoder,
       temporaryFolder: this.#directory, owner: { instance: '0'.repeat(16), since: '' },
     };
     const seams = { fs: this.#counted(fsOps.nodeFsOps), clock: fsOps.systemClock, rng: fsOps.systemRng, processes: processes.systemProcesses };

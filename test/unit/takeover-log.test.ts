@@ -30,7 +30,7 @@ test('frames of threads that were closed leave the log with the writer that knew
 
   const parts = { sidecar, clock: { nowMs: () => 0, monotonicUs: () => 0, after: () => nothing }, tell: nothing, wake: nothing };
   const writer = new Writer(parts as unknown as WriterParts);
-  writer.addRing(createRingConsumer(memory), {} as Transcoder);
+  writer.addRing(createRingConsumer(memory), {} as Transcoder, 0);
   const syncs = { folders: { rootOpened: nothing }, interference: { watch: nothing } };
   const leases = { openDirectory: nothing, takeOver: nothing };
   const failure = toWireError(new LastwordError('LASTWORD_WRITE_FAILED', 'a disk'), 'LASTWORD_WRITE_FAILED');
