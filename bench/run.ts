@@ -40,7 +40,7 @@ async function main(): Promise<number> {
     if (options.only?.includes(name) ?? true) Object.assign(results, { [name]: await SCENARIOS[name](options.quick ? QUICK : FULL, seed, print) });
   }
   const seconds = (performance.now() - begin) / 1000;
-  const targets = targetsOf(results);
+  const targets = targetsOf(results, where.node);
   if (targets.length > 0) print(`\nTargets (* must hold)\n${targetsTable(targets)}`);
   print(`\n${whole(seconds)} s\n`);
   if (options.json !== undefined) {

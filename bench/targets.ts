@@ -1,6 +1,7 @@
 import { table, figure, whole } from './format.js';
 import { OURS } from './peers/all.js';
 import type { Results } from './scenarios/all.js';
+import { appendTarget } from './scenarios/append.js';
 import { IDLE_BYTES_MAX } from './scenarios/lifecycle.js';
 import { BARE, BARE_SHARE, cellTitle, type CellResult } from './scenarios/sustained.js';
 
@@ -18,11 +19,14 @@ export interface Target {
 const FAN_OUT = { few: 100, many: 10_000, times: 2 } as const;
 
 /** What was wanted and what was reached, for every scenario that ran. */
-export function targetsOf(results: Results): Target[] {
+export function targetsOf(results: Results, node: string): Target[] {
   return [
-    ...(results.append ?? []).flatMap(({ load, ratio, target }) => (target === undefined ? [] : [{
-      figure: `append(), ${load}, of JSON.stringify`, target: `≤ ${target} ×`, reached: `${figure(ratio)} ×`, isMet: ratio <= target, isBold: true,
-    }])),
+    ...(results.append ?? []).flatMap(({ load, ratio }) => {
+      const target = appendTarget(load, node);
+      return target === undefined ? [] : [{
+        figure: `append(), ${load}, of JSON.stringify`, target: `≤ ${target} ×`, reached: `${figure(ratio)} ×`, isMet: ratio <= target, isBold: true,
+      }];
+    }),
     ...(results.sustained ?? []).flatMap(sustainedTarget),
     ...fanOutTarget(results.threads ?? []),
     ...(results.lifecycle ?? []).flatMap((row) => (row.name !== OURS || 'unavailable' in row ? [] : [{

@@ -52,12 +52,14 @@ export function withTargets(document: string, all: readonly Committed[]): string
 }
 
 function targetsByRun(all: readonly Committed[]): string {
-  const byRun = all.map(({ outcome }) => targetsOf(outcome));
+  const byRun = all.map(({ outcome }) => targetsOf(outcome, outcome.environment.node));
   const order = new Map<string, Target>();
   for (const target of byRun.flat()) if (!order.has(target.figure)) order.set(target.figure, target);
-  const cell = (target: Target | undefined): string => (target === undefined ? '–' : `${target.reached}, ${target.isMet ? 'met' : '**missed**'}`);
+  // Some targets are other ones on later lines of Node.
+  const cell = (reached: Target | undefined, target: string): string =>
+    (reached === undefined ? '–' : `${reached.reached}${reached.target === target ? '' : ` (${reached.target})`}, ${reached.isMet ? 'met' : '**missed**'}`);
   return grid(['', 'target', ...all.map(({ stem }) => stem)], [...order.values()].map(({ figure: what, target, isBold }) => [
-    isBold ? `**${what}**` : what, target, ...byRun.map((targets) => cell(targets.find((each) => each.figure === what))),
+    isBold ? `**${what}**` : what, target, ...byRun.map((targets) => cell(targets.find((each) => each.figure === what), target)),
   ]));
 }
 
@@ -70,7 +72,7 @@ function section({ stem, outcome }: Committed, files: Files): string {
   };
   const block = (title: string, text: string): void => { parts.push(`### ${title}\n\n\`\`\`text\n${text}\`\`\`\n`); };
   const cells = (results: readonly CellResult[]): string => results.map(cellTable).join('\n');
-  if (append !== undefined) block('Cost to the calling thread', appendTable(append));
+  if (append !== undefined) block('Cost to the calling thread', appendTable(append, outcome.environment.node));
   if (sustained !== undefined) {
     chart('throughput', 'items per second by size', throughputChart(sustained));
     block('Sustained, by size', cells(sustained));

@@ -67,7 +67,7 @@ const cells = (title: string, of: (extent: Extent) => readonly Cell[], repetitio
 /** In the order in which they run. */
 export const SCENARIOS: { readonly [S in Scenario]: Runner<S> } = {
   append: runner(({ appendRounds }) => `Cost to the calling thread, per item (medians of ${appendRounds} alternating rounds)`,
-    ({ appendRounds }, seed) => runAppend(appendRounds, seed), appendTable),
+    ({ appendRounds }, seed) => runAppend(appendRounds, seed), (results) => appendTable(results, process.version)),
   sustained: cells('Sustained until write() has returned for the last item, 100 threads', ({ sizes }) => sizes, Infinity),
   threads: cells('The same over more and more threads', ({ threads }) => threads, THREADS_REPETITIONS_MAX),
   latency: runner(({ samples }) => `Latency when idle (${samples} items, one at a time, in four interleaved parts)`, ({ samples }, seed) => runLatency(samples, seed), latencyTable),
