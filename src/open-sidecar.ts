@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
+import { LastwordError } from './errors.js';
 import { resolveOptions, type SidecarOptions } from './options.js';
 import { compileTranscoder, depthOver } from './producer/depth.js';
 import { Encoder } from './producer/encode.js';
 import { ItemProducer } from './producer/item-producer.js';
 import { createProducerWasmMemory, createSidecarMemory, viewProducerMemory } from './ring/memory.js';
-import { OpenSidecar } from './sidecar.js';
 import type { Sidecar } from './types.js';
 
 /**
@@ -15,6 +15,10 @@ import type { Sidecar } from './types.js';
 export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
   const resolved = resolveOptions(options);
   const { ringBytes, overflowBytes, openFilesMax, syncIntervalMs, unsyncedBytes, writerUrl } = resolved;
+  // In two goes: Node opens all files that one go needs at once, and a process may have few descriptors.
+  const { OpenSidecar } = await import('./sidecar.js').catch((cause: unknown) => {
+    throw new LastwordError('LASTWORD_WRITER_EXITED', 'the sidecar could not be loaded', {}, { cause });
+  });
   const transcoder = await compileTranscoder();
   const memory = createSidecarMemory();
   const wasmMemory = createProducerWasmMemory(ringBytes, overflowBytes);

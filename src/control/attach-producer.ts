@@ -2,7 +2,7 @@ import { isMainThread, MessagePort } from 'node:worker_threads';
 import { shakeHands } from './producer-link.js';
 import { LastwordError } from '../errors.js';
 import { invalidOption } from '../options.js';
-import { AttachedProducer } from '../producers/attached-producer.js';
+import type { AttachedProducer } from '../producers/attached-producer.js';
 import type { Producer, ProducerPort, Redact } from '../types.js';
 
 /** By sidecar: what this JavaScript thread is attached to. */
@@ -35,16 +35,19 @@ async function attach(given: ProducerPort, options: { redact?: Redact | undefine
     if (known.isClosed) throw new LastwordError('LASTWORD_NOT_OPEN', 'the producer that was attached with this port is closed');
     return known;
   }
-  const answer = await shakeHands(port, { hasRedact: redact !== undefined, attached: [...attached.keys()] });
-  const producer = 'welcome' in answer ? begin(answer.welcome, redact) : attached.get('known' in answer ? answer.known : '');
+  // Loaded only here: whoever opens a sidecar has no use for it, and few descriptors perhaps.
+  const [answer, { AttachedProducer: Attached }] = await Promise.all([
+    shakeHands(port, { hasRedact: redact !== undefined, attached: [...attached.keys()] }), import('../producers/attached-producer.js'),
+  ]);
+  const producer = 'welcome' in answer ? begin(Attached, answer.welcome, redact) : attached.get('known' in answer ? answer.known : '');
   if (producer === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the producer was closed meanwhile');
   byPort.set(port, producer);
   return producer;
 }
 
-function begin(welcome: ConstructorParameters<typeof AttachedProducer>[0], redact: Redact | undefined): AttachedProducer {
+function begin(Attached: typeof AttachedProducer, welcome: ConstructorParameters<typeof AttachedProducer>[0], redact: Redact | undefined): AttachedProducer {
   const { instance } = welcome;
-  const producer = new AttachedProducer(welcome, redact, () => { attached.delete(instance); });
+  const producer = new Attached(welcome, redact, () => { attached.delete(instance); });
   attached.set(instance, producer);
   return producer;
 }
