@@ -3,7 +3,7 @@ import type { Salvage } from '../src/control/protocol.js';
 import {
   FRAME_BYTES_WORD, FRAME_COUNT_WORD, FRAME_HEADER_BYTES, FRAME_INCARNATION_WORD, FRAME_SLOT_WORD, FRAME_TIMESTAMP_DOUBLE, OUTPUT_BYTES, OUTPUT_OFFSET,
 } from '../src/ring/layout.js';
-import { createBatch, walk, walkUnpublished, type RingConsumer } from '../src/ring/ring-consumer.js';
+import { createBatch, walk, wholeBehind, type RingConsumer } from '../src/ring/ring-consumer.js';
 import type { SidecarMemory } from '../src/ring/memory.js';
 import { acceptedIn, sealWordOf } from '../src/ring/slots.js';
 import type { RolloutFile } from './rollout-file.js';
@@ -66,9 +66,9 @@ function unwrittenOf({ sidecar }: SalvagerParts, rings: readonly WriterRing[], f
       isMore = batch.head !== cursor.head || batch.arenaHead !== cursor.arenaHead;
       cursor.head = batch.head;
       cursor.arenaHead = batch.arenaHead;
-      if (!isMore) walkUnpublished(cursor, batch, () => true);
       for (const address of batch.addresses.subarray(0, batch.frames)) take(address);
     }
+    for (const address of wholeBehind(cursor, batch)) take(address);
     for (const { address, count, slot, incarnation, isWritten } of ring.parking.frames) {
       if (slot === file.slot && incarnation === file.incarnation && !isWritten && count >= file.written) frames.set(count, { ring, address });
     }

@@ -2,10 +2,10 @@ import { LastwordError, type LastwordErrorCode } from '../src/errors.js';
 import type { SlotRef, WriterEvent } from '../src/control/protocol.js';
 import { wakeProducer } from '../src/ring/doorbell.js';
 import {
-  FRAME_BYTES_WORD, FRAME_COUNT_WORD, FRAME_HEADER_BYTES, FRAME_INCARNATION_WORD, FRAME_SLOT_WORD, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX,
+  FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_TIMESTAMP_DOUBLE, SLOTS_MAX,
 } from '../src/ring/layout.js';
-import type { ProducerMemory, SidecarMemory } from '../src/ring/memory.js';
-import { createBatch, release, walk, walkUnpublished, type RingConsumer } from '../src/ring/ring-consumer.js';
+import type { SidecarMemory } from '../src/ring/memory.js';
+import { createBatch, release, walkAccepted, type RingConsumer } from '../src/ring/ring-consumer.js';
 import { acceptedIn, publishWritten, sealWordOf } from '../src/ring/slots.js';
 import { fail } from './failure.js';
 import type { FileTable } from './file-table.js';
@@ -61,6 +61,8 @@ export class Writer {
   readonly #retries = new Retries();
   readonly troubles: Troubles;
   #isPassing = false;
+
+  readonly #nextCountOf = (slot: number, incarnation: number): number | undefined => this.rolloutOf({ slot, incarnation })?.nextCount;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -137,8 +139,7 @@ export class Writer {
   #passRing(ring: WriterRing): number {
     const { consumer } = ring;
     const batch = this.#batch;
-    walk(consumer, batch, PASS_BYTES_MAX);
-    walkUnpublished(consumer, batch, (address) => this.#isOwed(consumer.memory, address));
+    walkAccepted(this.#parts.sidecar, consumer, batch, PASS_BYTES_MAX, this.#nextCountOf);
     if (batch.frames === 0 && batch.head === consumer.head && batch.arenaHead === consumer.arenaHead) return 0;
     const groups = this.#groups;
     groups.group(consumer.memory, batch);
@@ -152,16 +153,6 @@ export class Writer {
     const [own] = this.#rings;
     if (own !== undefined && own !== ring) wakeProducer(own.consumer.memory);
     return ring.isStalled ? 0 : batch.frames;
-  }
-
-  /** Accepted before the seal, and not written: its producer may have died before it could publish it. */
-  #isOwed({ words }: ProducerMemory, address: number): boolean {
-    const word = address >>> 2;
-    const file = this.#rollouts[words[word + FRAME_SLOT_WORD] ?? 0];
-    if (file === undefined || words[word + FRAME_INCARNATION_WORD] !== file.incarnation) return false;
-    const sealWord = sealWordOf(this.#parts.sidecar, file.slot);
-    const count = words[word + FRAME_COUNT_WORD] ?? 0;
-    return sealWord < 0 && count >= file.nextCount && count < acceptedIn(sealWord);
   }
 
   #wakeProducers(): void {

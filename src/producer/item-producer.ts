@@ -1,6 +1,6 @@
 import { LastwordError } from '../errors.js';
 import { hasWriterExited, ringDoorbell, producerGeneration, sleepProducer, wakeWriter } from '../ring/doorbell.js';
-import { eraseStamp, frameBytes, writeItemHeader } from '../ring/frame.js';
+import { frameBytes, makePadding, writeItemHeader } from '../ring/frame.js';
 import { COUNT_MAX, FRAME_HEADER_BYTES, KIB } from '../ring/layout.js';
 import { ringAddress, type ProducerMemory, type SidecarMemory } from '../ring/memory.js';
 import {
@@ -98,17 +98,20 @@ export class ItemProducer {
     const start = this.#claim(slot, bytes, !this.#encoder.isPacking);
     if (start === FULL) return SEALED_COUNT;
     const addresses: number[] = [];
+    let address = start;
+    for (const payload of payloads) {
+      this.#memory.bytes.set(payload, address + FRAME_HEADER_BYTES);
+      this.#assertDepth(address + FRAME_HEADER_BYTES, payload.byteLength);
+      addresses.push(address);
+      address += frameBytes(payload.byteLength);
+    }
     const seen = this.#counted(slot, payloads.length);
     if (seen < 0) return SEALED_COUNT;
     const timestampMs = Date.now();
-    let address = start;
     for (const [index, payload] of payloads.entries()) {
-      this.#memory.bytes.set(payload, address + FRAME_HEADER_BYTES);
-      this.#assertDepth(address + FRAME_HEADER_BYTES, payload.byteLength);
-      const position = (this.#ring.claimPosition + address - start) | 0;
-      writeItemHeader(this.#memory, address, position, payload.byteLength, slot, incarnation, timestampMs, seen + index);
-      addresses.push(address);
-      address += frameBytes(payload.byteLength);
+      const frame = addresses[index] ?? start;
+      const position = (this.#ring.claimPosition + frame - start) | 0;
+      writeItemHeader(this.#memory, frame, position, payload.byteLength, slot, incarnation, timestampMs, seen + index);
     }
     return this.#accept(slot, seen, addresses);
   }
@@ -179,24 +182,26 @@ export class ItemProducer {
     const seen = this.#counted(slot, 1);
     if (seen < 0) return SEALED_COUNT;
     writeItemHeader(this.#memory, address, this.#ring.claimPosition, payloadBytes, slot, incarnation, Date.now(), seen);
-    if (!tryAccept(this.#sidecar, slot, seen, 1)) {
-      eraseStamp(this.#memory, address);
-      return SEALED_COUNT;
+    if (tryAccept(this.#sidecar, slot, seen, 1)) {
+      this.#publish();
+      return seen;
     }
+    makePadding(this.#memory, address);
     this.#publish();
-    return seen;
+    return SEALED_COUNT;
   }
 
   #accept(slot: number, seen: number, addresses: readonly number[]): number {
-    if (!tryAccept(this.#sidecar, slot, seen, addresses.length)) {
-      for (const address of addresses) eraseStamp(this.#memory, address);
-      return SEALED_COUNT;
+    if (tryAccept(this.#sidecar, slot, seen, addresses.length)) {
+      this.#publish();
+      return seen;
     }
+    for (const address of addresses) makePadding(this.#memory, address);
     this.#publish();
-    return seen;
+    return SEALED_COUNT;
   }
 
-  /** What is accepted comes out, whatever happens: calls may fail where the host has used up its stack. */
+  /** What is accepted, or fills the place of what was not, comes out, whatever happens: calls may fail where the host has used up its stack. */
   #publish(): void {
     this.#isOwed = true;
     try {

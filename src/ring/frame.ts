@@ -44,9 +44,9 @@ export function writeLink(memory: ProducerMemory, address: number, position: num
   Atomics.store(memory.words, word + FRAME_STAMP_WORD, stampOf(position));
 }
 
-/** Takes back a frame that was written but not accepted. */
-export function eraseStamp(memory: ProducerMemory, address: number): void {
-  Atomics.store(memory.words, (address >>> 2) + FRAME_STAMP_WORD, 0);
+/** Takes back a frame that was written and not accepted: it only fills its place, and is published as such. Whoever looks at what is whole may see it before or after. */
+export function makePadding(memory: ProducerMemory, address: number): void {
+  Atomics.store(memory.words, (address >>> 2) + FRAME_KIND_WORD, FRAME_PADDING);
 }
 
 /** A frame's position plus 1: never 0, since positions are multiples of the alignment. */

@@ -178,7 +178,8 @@ export const COUNT_MAX = 0x7fff_ffff;
  *   +--------+-------+-------+-------------+------------+--------+-------+---------------+---------+
  *
  * `bytes`: of the payload. `timestamp`: milliseconds since the epoch, a double. `count`: which item of this opening.
- * `stamp`: the frame's own position plus 1 (never 0), stored atomically and last; 0 where a frame was taken back.
+ * `stamp`: the frame's own position plus 1 (never 0), stored atomically and last: from then on only the kind may change, until
+ * the frame is let go of.
  */
 export const FRAME_HEADER_BYTES = 32;
 export const FRAME_ALIGN_BYTES = FRAME_HEADER_BYTES;

@@ -1,10 +1,11 @@
 /** The writer's side of ring and arena: walk what is published, and let go of it once it is written. */
 import { frameBytes, stampOf } from './frame.js';
 import {
-  ARENA_HEAD_WORD, ARENA_TAIL_WORD, FRAME_BYTES_WORD, FRAME_HEADER_BYTES, FRAME_ITEM, FRAME_KIND_WORD, FRAME_LINK, FRAME_PADDING, FRAME_STAMP_WORD,
-  HEAD_WORD, LINK_FINISHED_WORD, LINK_START_WORD, TAIL_WORD,
+  ARENA_HEAD_WORD, ARENA_TAIL_WORD, FRAME_BYTES_WORD, FRAME_COUNT_WORD, FRAME_HEADER_BYTES, FRAME_INCARNATION_WORD, FRAME_ITEM, FRAME_KIND_WORD,
+  FRAME_LINK, FRAME_PADDING, FRAME_SLOT_WORD, FRAME_STAMP_WORD, HEAD_WORD, LINK_FINISHED_WORD, LINK_START_WORD, TAIL_WORD,
 } from './layout.js';
-import { arenaAddress, ringAddress, type ProducerMemory } from './memory.js';
+import { arenaAddress, ringAddress, type ProducerMemory, type SidecarMemory } from './memory.js';
+import { acceptedIn, sealWordOf } from './slots.js';
 
 export interface RingConsumer {
   readonly memory: ProducerMemory;
@@ -24,6 +25,17 @@ export interface Batch {
   /** Where the walk came to the published tail; undefined where the batch was full before. */
   end: 'ring' | 'arena' | undefined;
 }
+
+/** Count of the next item that the writer wants of an opening; undefined for one that is not its own. */
+export type NextCountOf = (slot: number, incarnation: number) => number | undefined;
+
+interface SealedOpening {
+  readonly slot: number;
+  readonly incarnation: number;
+  readonly accepted: number;
+}
+
+const NO_ADDRESSES: readonly number[] = [];
 
 export function createBatch(framesMax: number): Batch {
   return { addresses: new Uint32Array(framesMax), frames: 0, bytes: 0, head: 0, arenaHead: 0, end: undefined };
@@ -79,27 +91,67 @@ export function walk(consumer: RingConsumer, batch: Batch, bytesMax: number): vo
 }
 
 /**
- * Behind a walk that came to the published tail: frames that are whole, where `isOwed` says that they were accepted. Their
- * producer may be about to publish them, or have died before it could. They are taken where they lie and no head passes
- * them: once they are published, they are known by their count.
+ * Behind a walk that came to the published tail: addresses of item frames that are whole. Their producer may be about to
+ * publish them, or have died before it could. No head passes them here: once they are published, they are known by their count.
  */
-export function walkUnpublished({ memory }: RingConsumer, batch: Batch, isOwed: (address: number) => boolean): void {
-  if (batch.end === undefined) return;
+export function wholeBehind({ memory }: RingConsumer, batch: Batch): readonly number[] {
+  if (batch.end === undefined) return NO_ADDRESSES;
   const { words, layout } = memory;
   const [begin, areaBytes, addressOf] = batch.end === 'ring'
     ? [batch.head, layout.ringBytes, ringAddress] as const
     : [batch.arenaHead, layout.arenaBytes, arenaAddress] as const;
+  if (Atomics.load(words, (addressOf(memory, begin) >>> 2) + FRAME_STAMP_WORD) !== stampOf(begin)) return NO_ADDRESSES;
+  const addresses: number[] = [];
   let position = begin;
-  while (((position - begin) | 0) < areaBytes && batch.frames < batch.addresses.length) {
+  while (((position - begin) | 0) < areaBytes) {
     const address = addressOf(memory, position);
     const word = address >>> 2;
-    if (Atomics.load(words, word + FRAME_STAMP_WORD) !== stampOf(position)) return;
-    const kind = words[word + FRAME_KIND_WORD];
+    if (Atomics.load(words, word + FRAME_STAMP_WORD) !== stampOf(position)) break;
+    const kind = Atomics.load(words, word + FRAME_KIND_WORD);
     // What is accepted before a seal lies behind a link that was published before it.
-    if (kind === FRAME_LINK) return;
-    const isTaken = kind === FRAME_ITEM && isOwed(address);
-    position = (position + (isTaken ? take(memory, batch, address, false) : frameBytes(words[word + FRAME_BYTES_WORD] ?? 0))) | 0;
+    if (kind === FRAME_LINK) break;
+    if (kind === FRAME_ITEM) addresses.push(address);
+    position = (position + frameBytes(words[word + FRAME_BYTES_WORD] ?? 0)) | 0;
   }
+  return addresses;
+}
+
+/**
+ * walk(), and then what sealed openings have accepted behind the published tail. The seal is looked at before the tail: all
+ * that an opening has accepted is whole by then, so what lies between what is published and what is not cannot be missed.
+ */
+export function walkAccepted(sidecar: SidecarMemory, consumer: RingConsumer, batch: Batch, bytesMax: number, nextCountOf: NextCountOf): void {
+  walk(consumer, batch, bytesMax);
+  const whole = wholeBehind(consumer, batch);
+  if (whole.length === 0) return;
+  const sealed = sealedAmong(sidecar, consumer, whole, nextCountOf);
+  if (sealed.length === 0) return;
+  walk(consumer, batch, bytesMax);
+  const { memory } = consumer;
+  for (const address of wholeBehind(consumer, batch)) {
+    if (batch.frames === batch.addresses.length) return;
+    const word = address >>> 2;
+    const count = memory.words[word + FRAME_COUNT_WORD] ?? 0;
+    const isOwed = sealed.some(({ slot, incarnation, accepted }) =>
+      slot === memory.words[word + FRAME_SLOT_WORD] && incarnation === memory.words[word + FRAME_INCARNATION_WORD] && count < accepted);
+    if (isOwed) take(memory, batch, address, false);
+  }
+}
+
+/** The openings that are sealed, and wait for one of the frames. */
+function sealedAmong(sidecar: SidecarMemory, { memory: { words } }: RingConsumer, addresses: readonly number[], nextCountOf: NextCountOf): SealedOpening[] {
+  const sealed: SealedOpening[] = [];
+  for (const address of addresses) {
+    const word = address >>> 2;
+    const slot = words[word + FRAME_SLOT_WORD] ?? 0;
+    const incarnation = words[word + FRAME_INCARNATION_WORD] ?? 0;
+    const count = words[word + FRAME_COUNT_WORD] ?? 0;
+    if (count < (nextCountOf(slot, incarnation) ?? Infinity) || sealed.some((one) => one.slot === slot)) continue;
+    const sealWord = sealWordOf(sidecar, slot);
+    const accepted = acceptedIn(sealWord);
+    if (sealWord < 0 && count < accepted) sealed.push({ slot, incarnation, accepted });
+  }
+  return sealed;
 }
 
 /** From the arena's head, or from where the run begins if that is further on. */

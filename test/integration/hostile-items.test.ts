@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { openSidecar as openShipped, type RolloutItem, type Sidecar } from 'lastword';
 import { expect, onTestFinished, test } from 'vitest';
 import { hostileItems, hostileValues, storedJson } from '../support/hostile-items.js';
-import { mutantPackage, type Patch } from '../support/mutants.js';
+import { mutantPackage, standsWhile, type Patch } from '../support/mutants.js';
 import { SEED } from '../support/random.js';
 import { itemsOf, numbered, recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
 import { counted } from '../support/trials.js';
@@ -134,8 +134,7 @@ test('P14: what is refused leaves ring and overflow as they were', async () => {
   const used = async (patches: readonly Patch[]): Promise<number[]> => {
     const gate = join(temporaryFolder(), 'gate');
     // Without a writer that empties them meanwhile.
-    const stands: Patch = { file: 'worker/writer-loop.js', find: 'const frames = writer.pass();', replace: `const frames = (await import('node:fs')).existsSync(${JSON.stringify(gate)}) ? 0 : writer.pass();` };
-    const sidecar = await openWith([stands, ...patches]);
+    const sidecar = await openWith([standsWhile(gate), ...patches]);
     const thread = await sidecar.createThread();
     writeFileSync(gate, '');
     const changes: number[] = [];

@@ -1,8 +1,10 @@
 /** Operations that come at the same time, each found by the model of test/model. What one of them answers is then how it is. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Sidecar, Thread } from 'lastword';
 import { describe, expect, test } from 'vitest';
-import { numbered, openTestSidecar, rejection, until, upTo } from '../support/sidecars.js';
+import { mutantWriter, standsWhile } from '../support/mutants.js';
+import { numbered, openTestSidecar, rejection, temporaryFolder, until, upTo } from '../support/sidecars.js';
 import { outcomeOf, turn } from '../support/steps.js';
 
 /** Turns of the loop by which the second operation comes behind the first. */
@@ -143,15 +145,19 @@ describe('closing', () => {
   });
 
   test('of what setThreadMeta() opens, or of what a closing parent refuses, closes no child', async () => {
-    const sidecar = await openTestSidecar();
+    const gate = join(temporaryFolder(), 'gate');
+    const sidecar = await openTestSidecar({ writerUrl: mutantWriter(standsWhile(gate)) });
     const root = await sidecar.createThread();
     const middle = await sidecar.createThread({ parentId: root.id });
     const leaf = await sidecar.createThread({ parentId: middle.id });
     await middle.close();
     await using child = await sidecar.resumeThread(leaf.id);
+    // What it opens stays open until the title is written.
+    writeFileSync(gate, '');
     const changing = sidecar.setThreadMeta(middle.id, { title: 'alone' });
     await until(() => sidecar.liveThread(middle.id) !== undefined, 'the opening of its own');
     expect(await rejection(sidecar.createThread({ parentId: middle.id }))).toMatchObject({ code: 'LASTWORD_THREAD_CLOSED' });
+    rmSync(gate);
     await changing;
     const hold = root.hold('work');
     const closing = root.close();

@@ -20,4 +20,5 @@ export const FOUND: [string, Schedule][] = [
   ['a thread fails while a successor takes its file over', { seed: 756502361, steps: [0, 597306581, 2045249366, 1712535989, 1376740047, 209015816, 969622867, 91997726] }],
   ['the file of a closed thread is closed in the sync that was asked for while its last one ended', { seed: 1398884986, steps: [0, 1758922491, 749077902, 182177529, 318700202, 1744365007, 951443877, 1235096289, 752164692, 403404092, 0] }],
   ['a file is closed in the sync that began as its thread was let go of', { seed: 0, steps: [0, 1470586691, 450168196, 1531710526, 2124767043, 1735423497, 659697801, 78462907] }],
+  ['a thread that a successor makes again fails before its host is answered', { seed: 1031278277, steps: [0, 641123913, 498712106, 754539930, 620895753, 426832776, 0] }],
 ];

@@ -119,7 +119,8 @@ export class Host {
     const { slots } = this.system;
     opening.base = base;
     slots.setBase(this.memory.sidecar, opening.slot, base);
-    opening.state = 'open';
+    // It may have failed before the host had it.
+    opening.state = opening.failure === undefined ? 'open' : 'failed';
     opening.truth.written = Math.max(opening.truth.written, base);
   }
 
@@ -249,7 +250,7 @@ export class Host {
     const opening = this.openings.get(truth);
     if (opening?.incarnation !== event.incarnation || opening.slot !== event.slot) return;
     if (event.event === 'threadFailed') {
-      opening.state = 'failed';
+      if (opening.state !== 'opening') opening.state = 'failed';
       opening.failure ??= event.error;
       // Where a sync could not be made, what is not held is not known to be safe.
       const isUnheld = event.error.code === 'LASTWORD_SYNC_FAILED' && this.machine.faults.injected > 0;

@@ -54,6 +54,14 @@ export function withheldAnswer(command: string): URL {
   });
 }
 
+/** The writer passes over no ring while there is such a file. */
+export function standsWhile(gate: string): Patch {
+  return {
+    file: 'worker/writer-loop.js', find: 'const frames = writer.pass();',
+    replace: `const frames = (await import('node:fs')).existsSync(${JSON.stringify(gate)}) ? 0 : writer.pass();`,
+  };
+}
+
 /** A writer that notices what others do to a file when it writes to it, and not before. */
 export function unlookingWriter(): URL {
   return mutantWriter({ file: 'worker/interference.js', find: 'this.#look();', replace: '' });

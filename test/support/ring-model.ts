@@ -1,5 +1,5 @@
 /**
- * The shipped ring under the explorer: producers that append as the host side does, a writer that walks, parks and wakes
+ * The shipped ring under the explorer: producers that append as the host side does, and may end before they publish, a writer that walks, parks and wakes
  * as the worker does, and closers. What they call is the source of `src/ring`; the steps between are the protocol's.
  */
 import { fileURLToPath } from 'node:url';
@@ -35,6 +35,8 @@ export interface RingScenario {
   readonly prefilled?: number;
   /** Closers of the first thread that seal whenever they get to run; the others are sealed by their producer. */
   readonly closers?: number;
+  /** With so many items accepted the producers stand still for ever, before they publish the last of them. */
+  readonly standsAfter?: number;
   readonly preemptionsMax?: number;
   readonly schedulesMax?: number;
   readonly patches?: readonly Patch[];
@@ -63,6 +65,10 @@ interface Side {
   accepted: number;
   late: number;
   received: number;
+  /** It is done: nothing is left to append, or it stands still. */
+  isOver: boolean;
+  /** The writer has seen the seal: from then on it may meet again what it took before it was published. */
+  isSealSeen: boolean;
 }
 
 class RingModel {
@@ -101,7 +107,7 @@ class RingModel {
       for (const word of [TAIL_WORD, HEAD_WORD]) plainSet(memory.control, word, origin);
       runAlone(this.#slots.takeSlot(this.#sidecar, slot));
       const producer = runAlone(this.#producer.createRingProducer(memory, overflowBytes));
-      return { memory, producer, slot, lengths: items[i] ?? [], accepted: 0, late: 0, received: 0 };
+      return { memory, producer, slot, lengths: items[i] ?? [], accepted: 0, late: 0, received: 0, isOver: false, isSealSeen: false };
     });
     for (const side of sides) runAlone(this.#appendNext(side, prefilled));
     const threads: Record<string, Simulation<void>> = {};
@@ -117,7 +123,7 @@ class RingModel {
 
   #check(side: Side): void {
     const accepted = runAlone(this.#slots.sealWordOf(this.#sidecar, side.slot)) & this.#layout.COUNT_MAX;
-    demand('every item was taken or late', side.accepted + side.late, side.lengths.length);
+    demand('the producer got to its end', side.isOver, true);
     demand('accepted by the word', accepted, side.accepted);
     demand('written', side.received, side.accepted);
     demand('written by the word', runAlone(this.#slots.writtenOf(this.#sidecar, side.slot)), side.accepted);
@@ -125,6 +131,7 @@ class RingModel {
 
   *#produce(side: Side, seals: boolean): Simulation<void> {
     yield* this.#appendNext(side, side.lengths.length);
+    side.isOver = side.accepted + side.late === side.lengths.length || side.accepted === this.#scenario.standsAfter;
     if (!seals) return;
     // Nobody asks for it, and still everything is written.
     yield* this.#waitUntilWritten(side);
@@ -137,7 +144,7 @@ class RingModel {
     for (;;) {
       const done = side.accepted + side.late;
       const items = side.lengths.slice(done, Math.min(done + group, end));
-      if (items.length === 0) return;
+      if (items.length === 0 || side.accepted === this.#scenario.standsAfter) return;
       if (yield* this.#append(side, items)) side.accepted += items.length;
       else side.late += items.length;
     }
@@ -168,13 +175,12 @@ class RingModel {
         addresses.push(address);
         address += yield* this.#frame.frameBytes(payloadBytes);
       }
-      if (!(yield* this.#slots.tryAccept(this.#sidecar, slot, seen, items.length))) {
-        for (const written of addresses) yield* this.#frame.eraseStamp(memory, written);
-        return false;
-      }
+      const isAccepted = yield* this.#slots.tryAccept(this.#sidecar, slot, seen, items.length);
+      if (isAccepted && side.accepted + items.length === this.#scenario.standsAfter) return true;
+      if (!isAccepted) for (const written of addresses) yield* this.#frame.makePadding(memory, written);
       yield* this.#producer.publish(producer);
       yield* this.#doorbell.ringDoorbell(this.#sidecar);
-      return true;
+      return isAccepted;
     }
   }
 
@@ -208,15 +214,17 @@ class RingModel {
         const ring = rings[i];
         if (ring === undefined) continue;
         const { head, arenaHead } = ring;
-        yield* this.#consumer.walk(ring, batch, 4_096);
+        const { received } = side;
+        yield* this.#consumer.walkAccepted(this.#sidecar, ring, batch, 4_096, () => side.received);
         for (let n = 0; n < batch.frames; n += 1) this.#receive(side, batch.addresses[n] ?? 0);
         if (batch.frames > 0) yield* this.#slots.publishWritten(this.#sidecar, side.slot, side.received);
         yield* this.#consumer.release(ring, batch);
-        if (ring.head !== head || ring.arenaHead !== arenaHead) {
+        if (ring.head !== head || ring.arenaHead !== arenaHead || side.received > received) {
           moved = true;
           yield* this.#doorbell.wakeProducer(side.memory);
         }
         const seal = yield* this.#slots.sealWordOf(this.#sidecar, side.slot);
+        side.isSealSeen = seal < 0;
         if (seal < 0 && (seal & this.#layout.COUNT_MAX) === side.received) ended += 1;
       }
       if (ended === sides.length) return;
@@ -234,7 +242,9 @@ class RingModel {
     const word = address / 4;
     const payloadBytes = Number(plainGet(words, word + this.#layout.FRAME_BYTES_WORD));
     demand('kind', plainGet(words, word + this.#layout.FRAME_KIND_WORD), this.#layout.FRAME_ITEM);
-    demand('order', plainGet(words, word + this.#layout.FRAME_COUNT_WORD), side.received);
+    const count = Number(plainGet(words, word + this.#layout.FRAME_COUNT_WORD));
+    if (side.isSealSeen && count < side.received) return;
+    demand('order', count, side.received);
     demand('length', payloadBytes, side.lengths[side.received]);
     const payload = word + this.#layout.FRAME_HEADER_BYTES / 4;
     for (let i = 0; i < payloadBytes / 4; i += 1) {

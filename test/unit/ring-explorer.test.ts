@@ -30,6 +30,15 @@ const SCENARIOS = {
   'two closers of a thread both learn that it is drained': {
     ringBytes: 256, overflowBytes: 0, origin: 0, items: [[8]], closers: 2, preemptionsMax: 2,
   },
+  'what is accepted and not published is written once its thread is sealed': {
+    ringBytes: 256, overflowBytes: 0, origin: BEFORE_WRAP, items: [[8, 4, 8]], standsAfter: 2, closers: 1,
+  },
+  'a group that is accepted and not published is written once its thread is sealed': {
+    ringBytes: 512, overflowBytes: 0, origin: 256, items: [[8, 4, 8, 4]], group: 2, standsAfter: 4, closers: 1, preemptionsMax: 2,
+  },
+  'what is accepted in the arena and not published is written once its thread is sealed': {
+    ringBytes: 128, overflowBytes: 96, origin: 0, items: [[32, 0, 32]], prefilled: 1, standsAfter: 3, closers: 1, preemptionsMax: 2,
+  },
   'two producers wake one writer': { ringBytes: 256, overflowBytes: 0, origin: 0, items: [[8], [8]], preemptionsMax: 2 },
 } as const satisfies Record<string, RingScenario>;
 
@@ -126,6 +135,34 @@ const MUTANTS: readonly Mutant[] = [
       replace: 'if (Atomics.load(sidecar.words, wordOf(slot, SEAL_WORD)) !== seen) return false;\n' +
         'Atomics.store(sidecar.words, wordOf(slot, SEAL_WORD), seen + items);\nreturn true;',
     }],
+  },
+  {
+    bug: 'a seal that is looked at for each frame behind the tail, and not before it',
+    caughtBy: 'a seal and an append agree on what was accepted',
+    as: /order/,
+    patches: [
+      { file: 'ring-consumer.ts', find: '  if (sealed.length === 0) return;\n  walk(consumer, batch, bytesMax);\n', replace: '' },
+      { file: 'ring-consumer.ts', find: 'for (const address of wholeBehind(consumer, batch)) {', replace: 'for (const address of whole) {' },
+      { file: 'ring-consumer.ts', find: 'if (isOwed) take(', replace: 'const now = sealWordOf(sidecar, memory.words[word + FRAME_SLOT_WORD] ?? 0);\n    if (isOwed || (now < 0 && count < acceptedIn(now))) take(' },
+    ],
+  },
+  {
+    bug: 'a writer that believes the published tail',
+    caughtBy: 'what is accepted and not published is written once its thread is sealed',
+    as: ASLEEP,
+    patches: [{ file: 'ring-consumer.ts', find: 'if (sealed.length === 0) return;', replace: 'if (sealed.length >= 0) return;' }],
+  },
+  {
+    bug: 'a frame that is accepted before it is whole',
+    caughtBy: 'what is accepted and not published is written once its thread is sealed',
+    as: ASLEEP,
+    patches: [{ file: 'frame.ts', find: 'words[word + FRAME_COUNT_WORD] = count;\n  Atomics.store(words, word + FRAME_STAMP_WORD, stampOf(position));', replace: 'words[word + FRAME_COUNT_WORD] = count;' }],
+  },
+  {
+    bug: 'a late frame that is published as if it were accepted',
+    caughtBy: 'a seal and an append agree on what was accepted',
+    as: ASLEEP,
+    patches: [{ file: 'frame.ts', find: 'Atomics.store(memory.words, (address >>> 2) + FRAME_KIND_WORD, FRAME_PADDING);', replace: '' }],
   },
   {
     bug: 'a run that ends while frames wait in the arena',
