@@ -56,4 +56,9 @@ export const MAY_SKIP: readonly MaySkip[] = [
   { name: 'what is touched > the control: the same sees a library that takes any id for part of a path (needs strace)', reason: 'no strace' },
   { name: 'a system that has no thread left > a real one: openSidecar() rejects in the same way (needs root and bash)', reason: 'not run as root, no bash, or the project lies where another user may not read it' },
   { name: 'modes > P17: a rollout of another user keeps its mode (needs root)', reason: 'not run as root' },
+  {
+    name: 'the command line on real rollouts lists, shows and verifies every one (needs the real rollouts beside the project)',
+    reason: 'no real rollouts beside the project',
+  },
+  { name: 'mistakes > no permission is named, and whose files they are (needs root)', reason: 'not run as root, or the project lies where another user may not read it' },
 ];

@@ -1,0 +1,61 @@
+/** The command `lastword` as a user runs it: in a pipe, or in a terminal of so many columns. */
+import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { mutantPackage, type Patch } from './mutants.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+/** Nothing of whoever runs the tests says how it looks. */
+const ENVIRONMENT = { PATH: process.env['PATH'], HOME: process.env['HOME'], TERM: 'xterm-256color', TZ: 'Asia/Tokyo' };
+
+export interface Ran { readonly status: number | null; readonly stdout: string; readonly stderr: string }
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly uid?: number;
+  /** Of a mutant. */
+  readonly main?: string;
+}
+
+/** In pipes. */
+export function lastword(args: readonly string[], { env, main = MAIN, uid, ...options }: RunOptions = {}): Ran {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [main, ...args], {
+    ...options, ...(uid === undefined ? {} : { uid, gid: uid }), encoding: 'utf8', env: { ...ENVIRONMENT, ...env }, maxBuffer: 1 << 28, timeout: 60_000,
+  });
+  if (error !== undefined) throw error;
+  return { status, stdout, stderr };
+}
+
+/** What --json prints. */
+export function lastwordJson<T>(args: readonly string[], options: RunOptions = {}): T[] {
+  return lastword([...args, '--json'], options).stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line) as T);
+}
+
+/** Started, and ended with the test at the latest. */
+export function startLastword(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: ENVIRONMENT });
+  onTestFinished(() => { child.kill('SIGKILL'); });
+  return child;
+}
+
+/** Whether a pseudo-terminal can be had: `script` of util-linux, and `stty`. */
+export function hasTerminal(): boolean {
+  return process.platform === 'linux' && spawnSync('script', ['--version']).status === 0 && spawnSync('stty', ['--version']).status === 0;
+}
+
+/** In a terminal, where standard output and error are one. Line ends are those of a pipe. */
+export function lastwordInTerminal(args: readonly string[], { columns, env, stop = '' }: { readonly columns: number; readonly env?: NodeJS.ProcessEnv; readonly stop?: string }): { status: number | null; output: string } {
+  const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  const { status, stdout } = spawnSync('script', ['-qec', `stty cols ${columns} rows 40; ${stop === '' ? 'exec ' : ''}${quoted}${stop}`, '/dev/null'], {
+    encoding: 'utf8', env: { ...ENVIRONMENT, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000,
+  });
+  return { status, output: stdout.replaceAll('\r\n', '\n') };
+}
+
+/** The command with a patch of the built text. */
+export function mutantCommand(...patches: Patch[]): string {
+  return fileURLToPath(new URL('cli/main.js', mutantPackage(...patches).lastwordUrl));
+}
