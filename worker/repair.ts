@@ -10,6 +10,9 @@ import { resumeRollout } from './recovery/resume-rollout.js';
 import { isMarked, syncOrMark } from './rewrite.js';
 import type { Clock, FsOps } from './seams.js';
 
+/** Nothing is appended, so nothing is held; a pool has some size. */
+const HELD_BYTES = 1 << 20;
+
 export interface RepairParts {
   readonly fs: FsOps;
   readonly clock: Clock;
@@ -57,7 +60,7 @@ async function look(fs: FsOps, path: string): Promise<RepairReport> {
 }
 
 async function makeWhole({ fs, clock, leases }: RepairParts, path: string, threadId: string): Promise<Pick<RepairReport, 'isRepaired' | 'keptAt'>> {
-  const { descriptor, resumed } = await resumeRollout({ fs, clock, leases, held: new HeldPool(0) }, { threadId, path, slot: 0, incarnation: 0 });
+  const { descriptor, resumed } = await resumeRollout({ fs, clock, leases, held: new HeldPool(HELD_BYTES) }, { threadId, path, slot: 0, incarnation: 0 });
   try {
     await syncOrMark(fs, descriptor, path);
   } finally {

@@ -16,11 +16,10 @@ export async function tail(thread: string, { directory, lines, isFollowing, ...s
   const last = await records.last(Math.max(lines, 1));
   for (const record of lines === 0 ? [] : last) await records.print(record);
   if (isFollowing) {
-    // Counted above, as far as they are among what was asked for.
-    const { damaged } = records;
+    // The file is read from its start again, and what is damaged is counted with that.
+    records.damaged = 0;
     const from = (last.at(-1)?.ordinal ?? -1) + 1;
     for await (const record of records.read({ from, follow: true })) await records.print(record);
-    records.damaged = damaged;
   }
   records.warnOfDamage();
   return records.damaged > 0 ? EXIT.damaged : EXIT.done;
