@@ -5,18 +5,20 @@ import { fit, inline, printable, timeOf } from './text.js';
 
 /** Members of a payload that hold what was said, or done; the first that does counts. Codex's. */
 const SAID_IN = ['message', 'content', 'text', 'arguments', 'input', 'output', 'summary', 'last_agent_message', 'item'];
-/** What no such member has is shown as JSON, cut to this. */
+/** Reasoning has a list of texts there; elsewhere it is a setting. */
+const LIST_ONLY = 'summary';
+/** What no such member has is shown as JSON, cut to this, or to the terminal. */
 const JSON_COLUMNS_MAX = 200;
 const INDENT = '    ';
 
-export function* transcriptOf(record: RolloutRecord, terminal: Pick<Terminal, 'style'>): Generator<string, void, undefined> {
+export function* transcriptOf(record: RolloutRecord, terminal: Pick<Terminal, 'style' | 'columns'>): Generator<string, void, undefined> {
   const { timestamp, ordinal, type, payload } = record;
   const { type: kind, role, name } = (isObject(payload) ? payload : {});
   const words = [type, kind, role ?? name].filter((word) => typeof word === 'string').map(inline);
   yield `${terminal.style('dim', `${ordinal}  ${inline(timeOf(timestamp))}`)}  ${terminal.style('bold', words.join(' '))}`;
   const said = saidIn(payload);
   if (said !== undefined) for (const line of said.replaceAll('\r\n', '\n').trimEnd().split('\n')) yield `${INDENT}${printable(line)}`;
-  else if (payload !== undefined) yield `${INDENT}${terminal.style('dim', fit(inline(JSON.stringify(payload)), JSON_COLUMNS_MAX))}`;
+  else if (payload !== undefined) yield `${INDENT}${terminal.style('dim', fit(inline(JSON.stringify(payload)), Math.min(JSON_COLUMNS_MAX, (terminal.columns ?? Infinity) - INDENT.length)))}`;
 }
 
 /** Undefined where nothing is said. */
@@ -28,7 +30,7 @@ function saidIn(value: unknown): string | undefined {
   }
   if (!isObject(value)) return undefined;
   for (const member of SAID_IN) {
-    const text = saidIn(value[member]);
+    const text = member === LIST_ONLY && !Array.isArray(value[member]) ? undefined : saidIn(value[member]);
     if (text !== undefined) return text;
   }
   return undefined;

@@ -47,9 +47,9 @@ export function hasTerminal(): boolean {
 }
 
 /** In a terminal, where standard output and error are one. Line ends are those of a pipe. */
-export function lastwordInTerminal(args: readonly string[], { columns, env, stop = '' }: { readonly columns: number; readonly env?: NodeJS.ProcessEnv; readonly stop?: string }): { status: number | null; output: string } {
+export function lastwordInTerminal(args: readonly string[], { columns, env }: { readonly columns: number; readonly env?: NodeJS.ProcessEnv }): { status: number | null; output: string } {
   const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-  const { status, stdout } = spawnSync('script', ['-qec', `stty cols ${columns} rows 40; ${stop === '' ? 'exec ' : ''}${quoted}${stop}`, '/dev/null'], {
+  const { status, stdout } = spawnSync('script', ['-qec', `stty cols ${columns} rows 40; exec ${quoted}`, '/dev/null'], {
     encoding: 'utf8', env: { ...ENVIRONMENT, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000,
   });
   return { status, output: stdout.replaceAll('\r\n', '\n') };
