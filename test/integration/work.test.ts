@@ -59,6 +59,32 @@ describe('a pass of the writer', () => {
   });
 });
 
+describe('a producer that floods its ring', () => {
+  /** More than one batch takes. */
+  const FLOOD = 40_000;
+  const BATCH_FRAMES_MAX = 16_384;
+
+  /** What one pass writes of the flood, and of the one item of another producer behind it. */
+  async function passBeside(...patches: readonly Patch[]): Promise<{ flood: number; other: number }> {
+    const { engine, opened: [flooded, quiet] } = await CountedEngine.create(2, ...patches);
+    if (flooded === undefined || quiet === undefined) throw new Error('two threads were wanted');
+    const other = await engine.addProducer();
+    for (const index of upTo(FLOOD)) engine.append(flooded, numbered(index));
+    engine.append(quiet, numbered(0), other);
+    engine.pass();
+    return { flood: engine.written(flooded), other: engine.written(quiet) };
+  }
+
+  test('keeps an item of another one waiting for one batch, of 16,384 frames', async () => {
+    expect(await passBeside()).toEqual({ flood: BATCH_FRAMES_MAX, other: 1 });
+  });
+
+  test('the control: a writer whose batch is the whole ring', async () => {
+    const patch = { file: 'worker/writer.js', find: 'const PASS_FRAMES_MAX = 16_384;', replace: 'const PASS_FRAMES_MAX = 1 << 20;' };
+    expect(await passBeside(patch)).toEqual({ flood: FLOOD, other: 1 });
+  });
+});
+
 describe('a sync', () => {
   test('of ten threads that are dirty is one of each file and, where names are new, of each folder; each is found in its place, and they are confirmed together', async () => {
     const { engine, opened } = await CountedEngine.create(THREADS);
