@@ -30,7 +30,7 @@ function known(): string {
 
 describe.skipIf(!hasTerminal())('in a terminal', () => {
   for (const columns of [80, 120]) {
-    test.each(SCENES)(`of ${columns} columns, $name looks as it did`, async ({ name, status, args }) => {
+    test.each(SCENES.map((scene) => [scene.name, scene] as const))(`of ${columns} columns, %s looks as it did`, async (name, { status, args }) => {
       const ran = lastwordInTerminal(args(known()), { columns });
       expect(ran.status).toBe(status);
       await expect(ran.output).toMatchFileSnapshot(`${GOLDEN}${name}-${columns}.txt`);
@@ -59,7 +59,7 @@ describe.skipIf(!hasTerminal())('in a terminal', () => {
   });
 });
 
-test.each(SCENES)('in a pipe, $name looks as it did', async ({ name, status, args }) => {
+test.each(SCENES.map((scene) => [scene.name, scene] as const))('in a pipe, %s looks as it did', async (name, { status, args }) => {
   const { stderr, stdout, ...ran } = lastword(args(known()));
   expect([ran.status, stderr]).toEqual([status, '']);
   await expect(stdout).toMatchFileSnapshot(`${GOLDEN}${name}.txt`);
