@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
+import { isHeld } from '../reader/lease-holder.js';
 import { verifyRollout, verifyRollouts } from '../reader/verify.js';
 import type { Damage, VerifyReport } from '../types.js';
 import { EXIT, type Exit } from './failure.js';
@@ -13,11 +14,13 @@ const DAMAGE_MAX = 10;
 /** `lastword verify`: a directory, or one rollout. */
 export async function verify(path: string, { isJson }: { readonly isJson: boolean }, terminal: Terminal): Promise<Exit> {
   const reports = await kindOf(path) === 'other' ? [await verifyOne(resolve(path))] : await verifyAll(await rootOf(path), terminal);
+  let bad = 0;
   for (const report of reports) {
+    const isBad = report.unread !== undefined || await isDamaged(report);
+    if (isBad) bad += 1;
     if (isJson) await terminal.json(report);
-    else if (isBad(report)) for (const line of linesOf(report, terminal)) await terminal.line(line);
+    else if (isBad) for (const line of linesOf(report, terminal)) await terminal.line(line);
   }
-  const bad = reports.filter(isBad).length;
   if (!isJson) await terminal.line(summaryOf(reports, bad));
   return bad > 0 ? EXIT.damaged : EXIT.done;
 }
@@ -44,8 +47,10 @@ async function verifyAll(directory: string, { signal }: Terminal): Promise<Verif
   }
 }
 
-function isBad({ damage, unread }: VerifyReport): boolean {
-  return damage.length > 0 || unread !== undefined;
+/** A torn end is none while somebody has the thread open: it may be a write that is under way. */
+async function isDamaged({ path, damage }: VerifyReport): Promise<boolean> {
+  const [first] = damage;
+  return first !== undefined && (first.kind !== 'torn' || !await isHeld(path));
 }
 
 function linesOf({ path, records, damage, unread }: VerifyReport, terminal: Terminal): string[] {

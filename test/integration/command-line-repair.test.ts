@@ -143,14 +143,16 @@ describe('lastword repair', () => {
     expect(readFileSync(path).length).toBeLessThan(before.length);
   });
 
-  test('takes the lease of a host that has died', async () => {
+  test('takes the lease of a host that has died; until then half a line is a write under way for verify, and no damage', async () => {
     const { sidecar, thread } = await openThread();
     await thread.close();
     const other = secondProcess(sidecar.directory);
     await other.ask('resume', thread.id);
     appendFileSync(thread.path, TORN);
     expect(lastword(['repair', thread.path, '--write']).stderr).toContain(`is open in process ${other.pid} on `);
+    expect(lastword(['verify', sidecar.directory])).toMatchObject({ status: 0, stdout: expect.stringContaining('all whole') as string });
     await other.kill();
+    expect(lastword(['verify', sidecar.directory])).toMatchObject({ status: 1, stdout: expect.stringContaining('torn at byte') as string });
     expect(lastword(['repair', thread.path, '--write'])).toMatchObject({ status: 0, stderr: '' });
     expect(await recordsOf(thread.path)).toHaveLength(11);
   });

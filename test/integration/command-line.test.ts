@@ -181,6 +181,20 @@ test.skipIf(corpusFiles.length === 0)('the command line on real rollouts lists, 
   expect(lastword(['verify', directory])).toMatchObject({ status: 0, stderr: '' });
 });
 
+test('the guide names every command, every option, and every exit status, as --help does', () => {
+  const guide = readFileSync(join(ROOT, 'docs', 'guide', 'command-line.md'), 'utf8');
+  const help = lastword(['--help']).stdout;
+  const commands = [...help.matchAll(/^ {2}(\w+) \[options\] (<\w+>)/gm)].map(([, name = '', argument = '']) => ({ name, argument }));
+  expect(commands.map(({ name }) => name)).toEqual(['ls', 'show', 'tail', 'verify', 'repair']);
+  for (const { name, argument } of commands) {
+    expect(guide).toContain(`| \`${name} ${argument}\` |`);
+    for (const [option] of lastword([name, '--help']).stdout.matchAll(/(?<=^ {2}(?:-\w, )?)--\w+( <\w+>)?/gm)) if (option !== '--help') expect(guide, name).toContain(`| \`${option}\``);
+  }
+  const statuses = [...help.matchAll(/^ {2}(\d+) +([^(:\n]+)/gm)].map(([, status = '', meaning = '']) => [status, meaning.trim()]);
+  expect(statuses).toHaveLength(8);
+  for (const [status = '', meaning = ''] of statuses) expect(guide).toMatch(new RegExp(`^\\| ${status}(, 143)? \\| ${meaning}`, 'm'));
+});
+
 describe('mistakes', () => {
   test('a wrong path is said to be wrong, whichever command', () => {
     const folder = temporaryFolder();

@@ -58,6 +58,13 @@ describe('the package', () => {
     expect((await project.run('node', ['host.cjs'])).stdout).toBe('closed\n');
   });
 
+  test('has the command line that it names', async () => {
+    project.write('agent.mjs', `import { openSidecar } from 'lastword';${HOST}`);
+    await project.run('node', ['agent.mjs', 'agents']);
+    const { stdout } = await project.run('npm', ['exec', '--offline', '--script-shell=/bin/sh', '--', 'lastword', 'verify', 'agents']);
+    expect(stdout).toMatch(/^1 rollout, 101 records, .*: all whole\n$/);
+  });
+
   test.each([['nodenext', ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext], ['bundler', ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler]])(
     'is typed for a host in TypeScript that resolves modules as %s', (_name, module, moduleResolution) => {
       const names = ['record', 'closing', 'reading', 'csv-job', 'multi-agent-host'];
