@@ -7,6 +7,7 @@ import { build, type BuildOptions } from 'esbuild';
 import { publint } from 'publint';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROGRAMS } from '../support/documents.js';
 import { Project } from '../support/installed.js';
 import { RECORDED, RECORDING_HOST } from '../support/recording-host.js';
 
@@ -50,7 +51,8 @@ describe('the package', () => {
     'is typed for a host in TypeScript that resolves modules as %s', (_name, module, moduleResolution) => {
       const names = ['record', 'closing', 'reading', 'csv-job', 'multi-agent-host'];
       for (const name of names) project.copy(join(ROOT, 'examples', `${name}.ts`), `typed/${name}.ts`);
-      const program = ts.createProgram(names.map((name) => join(realpathSync(project.folder), 'typed', `${name}.ts`)), {
+      for (const { name, source } of PROGRAMS) project.write(`typed/${name}.ts`, source);
+      const program = ts.createProgram([...names, ...PROGRAMS.map(({ name }) => name)].map((name) => join(realpathSync(project.folder), 'typed', `${name}.ts`)), {
         module, moduleResolution, target: ts.ScriptTarget.ES2022, lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'], strict: true, noEmit: true, exactOptionalPropertyTypes: true, skipLibCheck: false,
         types: ['node'], typeRoots: [join(ROOT, 'node_modules', '@types')],
       });
