@@ -3,11 +3,12 @@ import { FilePool } from '../pool/file-pool.js';
 import type { DamagedRollout } from '../reader/lists/summarise.js';
 import { ThreadLists } from '../reader/lists/thread-lists.js';
 import type { ListOptions, ThreadSummary } from '../types.js';
+import { parseRolloutPath } from '../rollout/rollout-path.js';
 import { parseThreadId } from '../rollout/thread-id.js';
 import { EXIT, type Exit } from './failure.js';
 import { findThread, rootOf } from './find-thread.js';
 import type { Terminal } from './terminal.js';
-import { fit, inline, sizeOf, timeOf } from './text.js';
+import { counted, fit, inline, sizeOf, timeOf } from './text.js';
 import { branched, type Branch } from './tree.js';
 
 export interface ListCommandOptions {
@@ -31,18 +32,22 @@ const SIZE_COLUMNS = 4;
 export async function list(directory: string, { isJson, isTree, ...options }: ListCommandOptions, terminal: Terminal): Promise<Exit> {
   const root = await rootOf(directory);
   let damaged = 0;
+  let compressed = 0;
   const kept: ThreadSummary[] = [];
   const print = async ({ thread, ...branch }: Branch): Promise<void> => {
     await (isJson ? terminal.json(isTree ? { ...thread, depth: branch.depth } : thread) : terminal.line(lineOf(thread, branch.stem, terminal)));
   };
   for await (const found of threadsIn(root, options, terminal.signal)) {
-    if ('reason' in found) {
+    if ('reason' in found && parseRolloutPath(found.path)?.isCompressed === true) compressed += 1;
+    else if ('reason' in found) {
       damaged += 1;
       terminal.warn(`${found.path}: ${found.reason}`);
     } else if (isTree) kept.push(found);
     else await print({ thread: found, depth: 0, stem: '' });
   }
   for (const branch of branched(kept)) await print(branch);
+  // Codex makes them of old ones: no damage.
+  if (compressed > 0) terminal.warn(`${counted(compressed, 'compressed rollout')} (.jsonl.zst) left out`);
   return damaged > 0 ? EXIT.damaged : EXIT.done;
 }
 

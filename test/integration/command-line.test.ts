@@ -1,6 +1,6 @@
 /** The command line in a pipe: what it lists, shows and verifies, and what it says to mistakes. */
 import { once } from 'node:events';
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RolloutRecord, ThreadSummary, VerifyReport } from 'lastword';
@@ -72,7 +72,11 @@ describe('lastword ls', () => {
     expect([status, stderr]).toEqual([1, `lastword: ${empty.path}: it is empty\n`]);
     expect(lastwordJson<ThreadSummary>(['ls', sidecar.directory])).toMatchObject([{ id: thread.id, owner: { pid: process.pid } }]);
     await sidecar.close();
-    expect(lastword(['ls', sidecar.directory]).stdout).not.toContain(' on ');
+    const compressed = `${thread.path.replace(thread.id, idOfMinute(0))}.zst`;
+    renameSync(empty.path, compressed);
+    const closed = lastword(['ls', sidecar.directory]);
+    expect([closed.status, closed.stderr]).toEqual([0, 'lastword: 1 compressed rollout (.jsonl.zst) left out\n']);
+    expect(closed.stdout).not.toContain(' on ');
   });
 });
 
@@ -248,14 +252,17 @@ describe('a pipe', () => {
   test('that is closed ends the command, and nothing is said', async () => {
     const directory = temporaryFolder();
     const path = plant(directory, { items: upTo(20_000).map((index) => ({ type: 'note', payload: `note ${index}` })) }).path;
-    for (const args of [['show', path], ['show', path, '--json'], ['tail', path, '-n', '20000']]) {
-      const child = startLastword(args);
+    const closedOn = async (args: string[], main?: string): Promise<[unknown, string]> => {
+      const child = startLastword(args, main);
       const [ended, stderr] = [once(child, 'exit'), child.stderr.setEncoding('utf8').toArray()];
       await within(once(child.stdout, 'readable'), 'the first lines');
       child.stdout.destroy();
-      expect(await within(ended, 'the end of the command')).toEqual([0, null]);
-      expect(await stderr).toEqual([]);
-    }
+      const [status] = await within(ended, 'the end of the command') as unknown[];
+      return [status, (await stderr).join('')];
+    };
+    for (const args of [['show', path], ['show', path, '--json'], ['tail', path, '-n', '20000']]) expect(await closedOn(args)).toEqual([0, '']);
+    const main = mutantCommand({ file: 'src/cli/main.js', find: "if (error.code === 'EPIPE')", replace: 'if (false)' });
+    expect(await closedOn(['show', path], main), 'the control').toEqual([6, expect.stringContaining('EPIPE')]);
   });
 
   test('gets no colours and no progress, and lines that are not cut', () => {

@@ -35,8 +35,8 @@ export function lastwordJson<T>(args: readonly string[], options: RunOptions = {
 }
 
 /** Started, and ended with the test at the latest. */
-export function startLastword(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: ENVIRONMENT });
+export function startLastword(args: readonly string[], main = MAIN): ChildProcessByStdio<null, Readable, Readable> {
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: ENVIRONMENT });
   onTestFinished(() => { child.kill('SIGKILL'); });
   return child;
 }
