@@ -20,6 +20,7 @@ const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp
   { what: /^msgpackr$/, in: SHIPPED, only: /^src\/producer\// },
   { what: /^(node:)?worker_threads$/, in: SHIPPED, only: /^(src\/control\/.*|src\/types|worker\/main)\.ts$/ },
   { what: /^piscina$/, in: CODE, only: /^(src\/pool|bench|examples)\// },
+  { what: /^(commander|cli-progress|string-width)$/, in: CODE, only: /^src\/cli\// },
   { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-(ops|guard)\.ts|worker\/transcode\/compile\.ts|src\/worker-files\.ts|worker\/lease\/(processes|flocks)\.ts|src\/reader\/|src\/cli\/|src\/jobs\/(csv-input|csv-output|options)\.ts$)/ },
 ];
 

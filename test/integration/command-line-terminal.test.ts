@@ -1,9 +1,9 @@
 /** The command line as it looks: golden outputs in a terminal of 80 and of 120 columns, and in a pipe. */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, truncateSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { rolloutPath } from '../../src/rollout/rollout-path.js';
-import { hasTerminal, lastword, lastwordInTerminal } from '../support/command-line.js';
+import { hasTerminal, interruptedInTerminal, lastword, lastwordInTerminal, mutantCommand } from '../support/command-line.js';
 import { IDS, plantKnown } from '../support/planted-threads.js';
 import { temporaryFolder } from '../support/sidecars.js';
 
@@ -48,6 +48,18 @@ describe.skipIf(!hasTerminal())('in a terminal', () => {
     // Lines are broken again, as before.
     expect(drawn.lastIndexOf('\u001b[?7h')).toBeGreaterThan(drawn.lastIndexOf('\u001b[?7l'));
     await expect(left.replaceAll(directory, '<directory>')).toMatchFileSnapshot(`${GOLDEN}verify-80.txt`);
+  });
+
+  test('a verification that is interrupted ends with status 130, and leaves the terminal as it was', async () => {
+    const directory = known();
+    // It takes no room, and hours.
+    truncateSync(rolloutPath(directory, IDS.hostile), 2 ** 42);
+    const { status, output } = await interruptedInTerminal(['verify', directory], '/6');
+    expect(status).toBe(130);
+    const RESTORED = /\u001b\[\?7h\u001b8\u001b\[1G\u001b\[2K$/;
+    expect(output).toMatch(RESTORED);
+    const main = mutantCommand({ file: 'src/cli/main.js', find: 'process.once(name', replace: 'process.once(`not ${name}`' });
+    expect((await interruptedInTerminal(['verify', directory], '/6', main)).output, 'the control').not.toMatch(RESTORED);
   });
 
   test.each([['NO_COLOR', '1'], ['TERM', 'dumb']])('with %s=%s has no colours', (name, value) => {

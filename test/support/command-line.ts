@@ -1,9 +1,11 @@
 /** The command `lastword` as a user runs it: in a pipe, or in a terminal of so many columns. */
 import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { mutantPackage, type Patch } from './mutants.js';
+import { within } from './steps.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
@@ -48,11 +50,30 @@ export function hasTerminal(): boolean {
 
 /** In a terminal, where standard output and error are one. Line ends are those of a pipe. */
 export function lastwordInTerminal(args: readonly string[], { columns, env }: { readonly columns: number; readonly env?: NodeJS.ProcessEnv }): { status: number | null; output: string } {
-  const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-  const { status, stdout } = spawnSync('script', ['-qec', `stty cols ${columns} rows 40; exec ${quoted}`, '/dev/null'], {
+  const { status, stdout } = spawnSync('script', inTerminal(args, columns), {
     encoding: 'utf8', env: { ...ENVIRONMENT, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000,
   });
   return { status, output: stdout.replaceAll('\r\n', '\n') };
+}
+
+/** In a terminal, at which Ctrl-C is pressed once `text` is there. */
+export async function interruptedInTerminal(args: readonly string[], text: string, main = MAIN): Promise<{ status: unknown; output: string }> {
+  const child = spawn('script', inTerminal(args, 80, main), { env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => { child.kill('SIGKILL'); });
+  const ended = once(child, 'exit');
+  let output = '';
+  for await (const chunk of child.stdout.setEncoding('utf8')) {
+    const before = output.includes(text);
+    output += chunk as string;
+    if (!before && output.includes(text)) child.stdin.write('\u0003');
+  }
+  const [status] = await within(ended, 'the end of the terminal') as unknown[];
+  return { status, output };
+}
+
+function inTerminal(args: readonly string[], columns: number, main = MAIN): string[] {
+  const quoted = [process.execPath, main, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  return ['-qec', `stty cols ${columns} rows 40; exec ${quoted}`, '/dev/null'];
 }
 
 /** The command with a patch of the built text. */

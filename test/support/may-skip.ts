@@ -63,6 +63,7 @@ export const MAY_SKIP: readonly MaySkip[] = [
   { name: 'mistakes > no permission is named, and whose files they are (needs root)', reason: 'not run as root, or the project lies where another user may not read it' },
   ...[
     ...[80, 120].flatMap((columns) => ['ls', 'ls-tree', 'show', 'show-codex', 'help', 'ls-help'].map((scene) => `of ${columns} columns, ${scene} looks as it did`)),
+    'a verification that is interrupted ends with status 130, and leaves the terminal as it was',
     'verify draws a bar, which is gone at the end, with what is damaged in its place',
     'with NO_COLOR=1 has no colours', 'with TERM=dumb has no colours',
   ].map((name) => ({ name: `in a terminal > ${name}`, reason: 'no script or no stty' })),
