@@ -280,4 +280,3 @@ function isReadableByOthers(): boolean {
   for (let path = ROOT; path !== dirname(path); path = dirname(path)) if ((statSync(path).mode & 0o5) !== 0o5) return false;
   return existsSync(join(ROOT, 'dist')) && process.getuid?.() === 0;
 }
-
