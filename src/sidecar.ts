@@ -6,7 +6,7 @@ import { WriterLink } from './control/writer-link.js';
 import { isLastwordError, LastwordError, toWireError } from './errors.js';
 import { bounded, failuresOf, incompleteClose } from './lifecycle/close-threads.js';
 import { leftUntil } from './lifecycle/deadline.js';
-import { endFlushes } from './lifecycle/flush.js';
+import { flushAll } from './lifecycle/flush.js';
 import { LateNotices } from './lifecycle/late-notices.js';
 import { RegistryListHost } from './lifecycle/list-host.js';
 import { Registry } from './lifecycle/registry.js';
@@ -24,7 +24,7 @@ import { checkFlush, DIRECTORY_ALLOWED, invalidOption, type ResolvedOptions } fr
 import { printAs } from './printing.js';
 import { type ItemProducer } from './producer/item-producer.js';
 import { Waiters } from './producer/waiters.js';
-import { requestSync, wakeProducer, wakeWriter } from './ring/doorbell.js';
+import { wakeProducer } from './ring/doorbell.js';
 import { HISTOGRAM_WORDS } from './ring/layout.js';
 import type { ProducerMemory, SidecarMemory } from './ring/memory.js';
 import { recordLatency } from './ring/figures.js';
@@ -148,12 +148,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   }
 
   async flush(options: FlushOptions = {}): Promise<Receipt[]> {
-    const checked = checkFlush(options, this.options);
-    this.producer.settle();
-    const flushes = this.registry.threads.map((thread) => thread.beginFlush(checked.durability, false));
-    if (checked.durability === 'synced') requestSync(this.memory);
-    wakeWriter(this.memory);
-    return endFlushes(flushes, this, checked);
+    return flushAll(this.registry.threads, this, checkFlush(options, this.options));
   }
 
   get needsDrain(): boolean {

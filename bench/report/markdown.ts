@@ -64,7 +64,7 @@ function targetsByRun(all: readonly Committed[]): string {
 }
 
 function section({ stem, outcome }: Committed, files: Files): string {
-  const { append, sustained, threads, latency, loop, synced, lifecycle, reading, lists, jobs } = outcome;
+  const { append, sustained, threads, latency, loop, synced, lifecycle, reading, lists, producers, jobs } = outcome;
   const parts: string[] = [`## ${stem}\n`];
   const chart = (name: string, alt: string, svg: string): void => {
     files.set(`${stem}-${name}.svg`, svg);
@@ -94,6 +94,7 @@ function section({ stem, outcome }: Committed, files: Files): string {
   if (lifecycle !== undefined) block('Threads', lifecycleTable(lifecycle));
   if (reading !== undefined) block('Reading back', readingTable(reading));
   if (lists !== undefined) block('Lists', readingTable(lists));
+  if (producers !== undefined) block('Agents in other JavaScript threads', readingTable(producers));
   if (jobs !== undefined) block('Jobs', readingTable(jobs));
   return parts.join('\n');
 }

@@ -3,6 +3,7 @@ import { latencyTable, loopTable, runLatency, runLoop, type LatencyRow, type Loo
 import { runJobs } from './jobs.js';
 import { lifecycleTable, runLifecycle, type LifecycleRow } from './lifecycle.js';
 import { runLists } from './lists.js';
+import { runProducers } from './producers.js';
 import { readingTable, runReading, type ReadingRow } from './reading.js';
 import { SIZES, THREADS, cellTable, runCells, type Cell, type CellExtent, type CellResult } from './sustained.js';
 import { runSynced, syncedTable, type SyncedRow } from './synced.js';
@@ -19,6 +20,7 @@ export interface Results {
   reading?: ReadingRow[];
   lists?: ReadingRow[];
   jobs?: ReadingRow[];
+  producers?: ReadingRow[];
 }
 export type Scenario = keyof Required<Results>;
 
@@ -76,6 +78,7 @@ export const SCENARIOS: { readonly [S in Scenario]: Runner<S> } = {
   lifecycle: runner(() => 'Threads created, idle, closed and opened again (per thread, fresh processes)', ({ isQuick }) => runLifecycle(isQuick), lifecycleTable),
   reading: runner(({ repetitions }) => `Reading back (medians of ${repetitions} alternating rounds)`, ({ repetitions, isQuick }, seed) => runReading(repetitions, isQuick, seed), readingTable),
   lists: runner(({ repetitions }) => `Lists (medians of ${repetitions} rounds, each of fresh processes)`, ({ repetitions, isQuick }, seed) => runLists(repetitions, isQuick, seed), readingTable),
+  producers: runner(({ repetitions }) => `Agents in other JavaScript threads (medians of ${repetitions} interleaved rounds, each of fresh processes)`, ({ repetitions, isQuick }, seed) => runProducers(repetitions, isQuick, seed), readingTable),
   jobs: runner(({ repetitions }) => `Jobs (medians of ${repetitions} rounds)`, ({ repetitions, isQuick }) => runJobs(repetitions, isQuick), readingTable),
 };
 export const SCENARIO_NAMES = Object.keys(SCENARIOS) as Scenario[];

@@ -1,5 +1,8 @@
+import type { OpenThread } from '../open-thread.js';
 import type { checkFlush } from '../options.js';
 import type { Waiters } from '../producer/waiters.js';
+import { requestSync, wakeWriter } from '../ring/doorbell.js';
+import type { HandleHost } from '../thread-host.js';
 import type { Durability, Receipt, ThreadId } from '../types.js';
 import type { Progress } from './progress.js';
 
@@ -39,9 +42,9 @@ interface FlushHost {
   recordFlush(microseconds: number): void;
 }
 
-/** Waits for all of them, with one wait, and returns their receipts; rejects with the first error. */
-export async function endFlushes(flushes: readonly Flush[], { waiters, recordFlush }: FlushHost, { durability, timeoutMs, signal }: ReturnType<typeof checkFlush>): Promise<Receipt[]> {
-  if (durability === 'accepted') return flushes.map((flush) => flush.receipt());
+/** Waits for all of them, with one wait; rejects with the first error. */
+export async function endFlushes(flushes: readonly Flush[], { waiters, recordFlush }: FlushHost, { durability, timeoutMs, signal }: ReturnType<typeof checkFlush>): Promise<void> {
+  if (durability === 'accepted') return;
   const startMs = performance.now();
   let left = flushes;
   const isReached = (): boolean => {
@@ -54,5 +57,15 @@ export async function endFlushes(flushes: readonly Flush[], { waiters, recordFlu
     timeoutMs, signal,
   });
   recordFlush((performance.now() - startMs) * 1000);
+}
+
+/** Of all threads of one producer: the writer is woken once for them. */
+export async function flushAll(threads: readonly OpenThread[], host: FlushHost & Pick<HandleHost, 'memory' | 'producer'>, checked: ReturnType<typeof checkFlush>): Promise<Receipt[]> {
+  const { memory, producer } = host;
+  producer.settle();
+  const flushes = threads.map((thread) => thread.beginFlush(checked.durability, false));
+  if (checked.durability === 'synced') requestSync(memory);
+  wakeWriter(memory);
+  await endFlushes(flushes, host, checked);
   return flushes.map((flush) => flush.receipt());
 }

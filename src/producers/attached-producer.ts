@@ -6,7 +6,7 @@ import type { Reply, SlotRef } from '../control/protocol.js';
 import { threadIdOf } from '../create-thread.js';
 import { fromWireError, LastwordError } from '../errors.js';
 import { redactedMeta } from '../item-check.js';
-import { endFlushes } from '../lifecycle/flush.js';
+import { flushAll } from '../lifecycle/flush.js';
 import { LateNotices } from '../lifecycle/late-notices.js';
 import type { CloseSteps } from '../lifecycle/thread-close.js';
 import type { Log } from '../log.js';
@@ -17,7 +17,6 @@ import { depthOver } from '../producer/depth.js';
 import { Encoder } from '../producer/encode.js';
 import { ItemProducer } from '../producer/item-producer.js';
 import { Waiters } from '../producer/waiters.js';
-import { requestSync, wakeWriter } from '../ring/doorbell.js';
 import { addLateAfter, recordLatency } from '../ring/figures.js';
 import { HISTOGRAM_WORDS } from '../ring/layout.js';
 import { viewProducerMemory, viewSidecarMemory, type ProducerMemory, type SidecarMemory } from '../ring/memory.js';
@@ -130,12 +129,7 @@ export class AttachedProducer implements Producer, HandleHost {
   }
 
   async flush(options: FlushOptions = {}): Promise<Receipt[]> {
-    const checked = checkFlush(options, this.options);
-    this.producer.settle();
-    const flushes = [...this.#threads.values()].map((thread) => thread.beginFlush(checked.durability, false));
-    if (checked.durability === 'synced') requestSync(this.memory);
-    wakeWriter(this.memory);
-    return endFlushes(flushes, this, checked);
+    return flushAll([...this.#threads.values()], this, checkFlush(options, this.options));
   }
 
   get needsDrain(): boolean {

@@ -59,6 +59,32 @@ describe('a pass of the writer', () => {
   });
 });
 
+describe('a producer that floods its ring', () => {
+  /** More than one batch takes. */
+  const FLOOD = 40_000;
+  const BATCH_FRAMES_MAX = 16_384;
+
+  /** What one pass writes of the flood, and of the one item of another producer behind it. */
+  async function passBeside(...patches: readonly Patch[]): Promise<{ flood: number; other: number }> {
+    const { engine, opened: [flooded, quiet] } = await CountedEngine.create(2, ...patches);
+    if (flooded === undefined || quiet === undefined) throw new Error('two threads were wanted');
+    const other = await engine.addProducer();
+    for (const index of upTo(FLOOD)) engine.append(flooded, numbered(index));
+    engine.append(quiet, numbered(0), other);
+    engine.pass();
+    return { flood: engine.written(flooded), other: engine.written(quiet) };
+  }
+
+  test('keeps an item of another one waiting for one batch, of 16,384 frames', async () => {
+    expect(await passBeside()).toEqual({ flood: BATCH_FRAMES_MAX, other: 1 });
+  });
+
+  test('the control: a writer whose batch is the whole ring', async () => {
+    const patch = { file: 'worker/writer.js', find: 'const PASS_FRAMES_MAX = 16_384;', replace: 'const PASS_FRAMES_MAX = 1 << 20;' };
+    expect(await passBeside(patch)).toEqual({ flood: FLOOD, other: 1 });
+  });
+});
+
 describe('a sync', () => {
   test('of ten threads that are dirty is one of each file and, where names are new, of each folder; each is found in its place, and they are confirmed together', async () => {
     const { engine, opened } = await CountedEngine.create(THREADS);
@@ -84,6 +110,42 @@ describe('a sync', () => {
     engine.pass();
     await engine.sync(opened);
     expect(sumOf(await engine.sync(opened))).toBe(0);
+  });
+});
+
+describe('a flush', () => {
+  const RESOURCES = new URL('../support/resources/', import.meta.url);
+  const COUNTS = new URL('count-signals.mjs', RESOURCES).href;
+  const FIRST_IMPORT = "import { parentPort, workerData } from 'node:worker_threads';";
+  const COUNTING: Patch = { file: 'worker/main.js', find: FIRST_IMPORT, replace: `import '${COUNTS}';\n${FIRST_IMPORT}` };
+  const FLUSHES = 100;
+
+  interface Signals { readonly messages: number; readonly notifies: number }
+
+  /** Of 100 flushes: of nothing, of an item of one thread, of an item of each of ten, to written and to synced. */
+  async function signalsOf(...patches: readonly Patch[]): Promise<Record<'nothing' | 'written' | 'allWritten' | 'synced' | 'allSynced', { main: Signals; writer: Signals }>> {
+    const { lastwordUrl } = mutantPackage(COUNTING, ...patches);
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', COUNTS, fileURLToPath(new URL('flush-signals.mjs', RESOURCES)), lastwordUrl, temporaryFolder()]);
+    return JSON.parse(stdout) as Awaited<ReturnType<typeof signalsOf>>;
+  }
+
+  test('sends no message, and wakes the writer once and the host once for each level, of however many threads it is', async () => {
+    const signals = await signalsOf();
+    expect(Object.values(signals).map(({ main }) => main)).toEqual(Object.values(signals).map(() => ({ messages: 0, notifies: FLUSHES })));
+    const { nothing, written, synced, allWritten, allSynced } = signals;
+    expect([nothing, written, synced].map(({ writer }) => writer)).toEqual([0, 1, 2].map((notifies) => ({ messages: 0, notifies: notifies * FLUSHES })));
+    // Items that come while it writes make a pass of their own, as many as there are threads at most; so do syncs that end one by one.
+    expect(allWritten.writer.notifies).toBeLessThanOrEqual(FLUSHES * THREADS);
+    expect(allSynced.writer.notifies).toBeLessThanOrEqual(2 * FLUSHES * THREADS);
+    expect(allWritten.writer.messages + allSynced.writer.messages).toBe(0);
+  });
+
+  test.each<[string, Patch]>([
+    ['wakes the writer for each thread', { file: 'src/lifecycle/flush.js', find: 'thread.beginFlush(checked.durability, false)', replace: 'thread.beginFlush(checked.durability, true)' }],
+    ['tells the host by a message', { file: 'worker/writer.js', find: 'if (!ring.isStalled)\n            release(consumer, batch);', replace: "if (!ring.isStalled)\n            release(consumer, batch);\n        process.getBuiltinModule('node:worker_threads').parentPort.postMessage({ event: 'ready' });" }],
+  ])('the control: a library that %s', async (_what, patch) => {
+    const { allWritten: { main, writer } } = await signalsOf(patch);
+    expect(main.notifies > FLUSHES || writer.messages > 0).toBe(true);
   });
 });
 

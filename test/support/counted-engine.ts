@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { RingData } from '../../src/control/protocol.js';
+import type { ItemProducer } from '../../src/producer/item-producer.js';
 import type { Engine } from '../../worker/engine.js';
 import type { FsOps } from '../../worker/seams.js';
 import { loadModules, type Modules } from '../simulator/system.js';
@@ -29,7 +31,7 @@ export class CountedEngine {
   readonly #modules: Modules;
   readonly #engine: Engine;
   readonly #sidecar;
-  readonly #producer;
+  readonly #producers: ItemProducer[] = [];
   readonly #slots;
   readonly #control;
   readonly #directory = join(temporaryFolder(), 'root');
@@ -40,18 +42,13 @@ export class CountedEngine {
 
   private constructor(modules: Modules, transcoder: WebAssembly.Module) {
     this.#modules = modules;
-    const { control, encode, engine, fsOps, itemProducer, memory, processes, slotTable } = modules;
-    const wasm = memory.createProducerWasmMemory(RING_BYTES, OVERFLOW_BYTES);
-    const ring = memory.viewProducerMemory(wasm.buffer, RING_BYTES, OVERFLOW_BYTES);
+    const { control, engine, fsOps, memory, processes, slotTable } = modules;
     const sidecar = memory.createSidecarMemory();
     this.#sidecar = sidecar;
-    const itemBytesMax = OVERFLOW_BYTES;
-    this.#producer = new itemProducer.ItemProducer(ring, sidecar, new encode.Encoder({ itemBytesMax, memory: ring.buffer }), {
-      itemBytesMax, overflowBytes: OVERFLOW_BYTES, whenFull: 'throw', fullTimeoutMs: 0, depth: () => 2,
-    });
+    const rings = [this.#newRing()];
     this.#slots = new slotTable.SlotTable(sidecar);
     const data = {
-      ...OPTIONS, sidecar: sidecar.buffer, rings: [{ producer: 0, memory: wasm, ringBytes: RING_BYTES, overflowBytes: OVERFLOW_BYTES }], transcoder,
+      ...OPTIONS, sidecar: sidecar.buffer, rings, transcoder,
       temporaryFolder: this.#directory, owner: { instance: '0'.repeat(16), since: '' },
     };
     const seams = { fs: this.#counted(fsOps.nodeFsOps), clock: fsOps.systemClock, rng: fsOps.systemRng, processes: processes.systemProcesses };
@@ -76,11 +73,29 @@ export class CountedEngine {
     return { engine, opened };
   }
 
+  /** A ring, and who appends to it: number 0 is there from the beginning. */
+  async addProducer(): Promise<number> {
+    const added = await this.#control.addRing(this.#newRing());
+    if (!added.ok) throw new Error(added.error.message);
+    return this.#producers.length - 1;
+  }
+
+  #newRing(): RingData {
+    const { encode, itemProducer, memory } = this.#modules;
+    const wasm = memory.createProducerWasmMemory(RING_BYTES, OVERFLOW_BYTES);
+    const ring = memory.viewProducerMemory(wasm.buffer, RING_BYTES, OVERFLOW_BYTES);
+    const itemBytesMax = OVERFLOW_BYTES;
+    const made = new itemProducer.ItemProducer(ring, this.#sidecar, new encode.Encoder({ itemBytesMax, memory: ring.buffer }), {
+      itemBytesMax, overflowBytes: OVERFLOW_BYTES, whenFull: 'throw', fullTimeoutMs: 0, depth: () => 2,
+    });
+    return { producer: this.#producers.push(made) - 1, memory: wasm, ringBytes: RING_BYTES, overflowBytes: OVERFLOW_BYTES };
+  }
+
   async #open(): Promise<Opened> {
     const { slot, incarnation } = this.#slots.take();
     this.#made += 1;
     const threadId = `01932b2e-0000-7000-8000-${String(this.#made).padStart(12, '0')}`;
-    const header = this.#producer.encode({ type: 'session_meta', payload: { id: threadId } });
+    const header = this.#own.encode({ type: 'session_meta', payload: { id: threadId } });
     const path = join(this.#directory, 'sessions', '2026', '01', '01', `rollout-2026-01-01T00-00-00-${threadId}.jsonl`);
     const made = await this.#control.createThread({ slot, incarnation, threadId, path, base: 1, header, timestampMs: 0, isAgain: false });
     if (!made.ok) throw new Error(made.error.message);
@@ -88,8 +103,19 @@ export class CountedEngine {
     return { slot, incarnation };
   }
 
-  append({ slot, incarnation }: Opened, item: object): void {
-    this.#producer.append(slot, incarnation, item);
+  get #own(): ItemProducer {
+    const [own] = this.#producers;
+    if (own === undefined) throw new Error('there is no producer yet');
+    return own;
+  }
+
+  append({ slot, incarnation }: Opened, item: object, producer = 0): void {
+    this.#producers[producer]?.append(slot, incarnation, item);
+  }
+
+  /** Items that write() took. */
+  written({ slot }: Opened): number {
+    return this.#modules.slots.writtenOf(this.#sidecar, slot);
   }
 
   /** What one pass does. */
