@@ -9,6 +9,7 @@ import { SlotTable } from '../slot-table.js';
 import type { OpeningName, OpenThread } from '../open-thread.js';
 import type { ThreadHost } from '../thread-host.js';
 import { LATE, type CreateThreadOptions, type Redact, type ThreadId } from '../types.js';
+import { abortable } from './abortable.js';
 import { Family } from './family.js';
 import type { Opened } from './opened.js';
 import { Operations } from './operations.js';
@@ -233,20 +234,7 @@ export class Registry {
   async #closed(live: OpenThread, signal: AbortSignal | undefined): Promise<void> {
     const closing = live.closing?.catch((cause: unknown) => { throw busyBehindClose(live.id, cause); });
     if (closing === undefined) throw busyBehindClose(live.id, undefined);
-    if (signal === undefined) {
-      await closing;
-      return;
-    }
-    let onAbort: (() => void) | undefined;
-    const aborted = new Promise<never>((_resolve, reject) => {
-      onAbort = () => { reject(signal.reason as Error); };
-      signal.addEventListener('abort', onAbort);
-    });
-    try {
-      await Promise.race([closing, aborted]);
-    } finally {
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-    }
+    await abortable(closing, signal);
   }
 
   #takeSlot(id: ThreadId, origin: OpenThread['origin'], path: string, parentId: ThreadId | undefined, owner: ThreadOwner): OpenThread {

@@ -7,6 +7,7 @@ import { threadIdOf } from '../create-thread.js';
 import { fromWireError, LastwordError } from '../errors.js';
 import { redactedMeta } from '../item-check.js';
 import { flushAll } from '../lifecycle/flush.js';
+import { abortable } from '../lifecycle/abortable.js';
 import { LateNotices } from '../lifecycle/late-notices.js';
 import type { CloseSteps } from '../lifecycle/thread-close.js';
 import type { Log } from '../log.js';
@@ -105,7 +106,7 @@ export class AttachedProducer implements Producer, HandleHost {
       if (live === undefined) return this.#handle<I>(opened);
       // Its last owner has let go of it meanwhile: then behind its close.
       if (live.closing === undefined) return live.claim() as unknown as Thread<I>;
-      await live.closing.catch(() => undefined);
+      await abortable(live.closing.catch(() => undefined), signal);
     }
   }
 
