@@ -1,10 +1,12 @@
 /** What a producer and its port refuse, and what crosses between JavaScript threads as it is. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
-import { attachProducer, type ProducerPort, type Sidecar, type SidecarEvents } from 'lastword';
+import { attachProducer, type ProducerPort, type SidecarEvents } from 'lastword';
 import { describe, expect, test } from 'vitest';
-import { mutantPackage } from '../support/mutants.js';
-import { HostWorker, type State } from '../support/producers/workers.js';
-import { itemsOf, openTestSidecar, recordsOf, rejection, until } from '../support/sidecars.js';
+import { mutantPackage, mutantWriter } from '../support/mutants.js';
+import { HostWorker } from '../support/producers/workers.js';
+import { itemsOf, openTestSidecar, recordsOf, rejection, temporaryFolder, until } from '../support/sidecars.js';
 import { turn, within } from '../support/steps.js';
 
 const refused = (option: string): object => ({ code: 'LASTWORD_INVALID_OPTION', context: { option } });
@@ -22,8 +24,17 @@ describe('attachProducer refuses', () => {
       expect(await rejection(worker.tell((state, port) => state.attachProducer(port as never).then(() => undefined), given))).toMatchObject(refused('port'));
     }
     const port = sidecar.createProducerPort();
-    const asked = worker.tell((state, given) => state.attachProducer(given, { redact: 'all' as never }).then(() => undefined), port, [port.port]);
-    expect(await rejection(asked)).toMatchObject(refused('redact'));
+    await worker.tell((state, given) => { state['port'] = given; }, port, [port.port]);
+    for (const [option, options] of [['redact', { redact: 'all' }], ['options', null], ['options', 1]] as const) {
+      const asked = worker.tell((state, given) => state.attachProducer(state['port'] as ProducerPort, given as never).then(() => undefined), options);
+      expect(await rejection(asked)).toMatchObject(refused(option));
+    }
+    // None of this used it up, and neither does what the host itself sends over it.
+    await worker.tell(async (state) => {
+      const given = state['port'] as ProducerPort;
+      for (const message of [null, 'hello', { lastword: 'answer' }, { lastword: 7 }]) given.port.postMessage(message);
+      await state.attachProducer(given);
+    });
   });
 
   test('a port of a sidecar that is closed, before and after it was sent', async () => {
@@ -34,7 +45,37 @@ describe('attachProducer refuses', () => {
     await sidecar.close();
     const asked = worker.tell((state) => state.attachProducer(state['port'] as ProducerPort).then(() => undefined));
     expect(await rejection(asked)).toMatchObject({ code: 'LASTWORD_NOT_OPEN' });
+    const other = await openTestSidecar();
+    const kept = other.createProducerPort();
+    await other.close();
+    // The platform's own error: it can be transferred no more.
+    expect(await rejection(worker.attach(kept))).toMatchObject({ name: 'DataCloneError' });
   });
+
+  test.each([['answers', 'while (!stopped) await new Promise((resolve) => { setImmediate(resolve); });'], ['ends', 'await new Promise(() => undefined);']])(
+    'a port of a sidecar that is closed while the writer, which then %s, makes room for the producer', async (_what, wait) => {
+      const asked = join(temporaryFolder(), 'asked');
+      const sidecar = await openTestSidecar({ writerUrl: mutantWriter({
+        file: 'worker/control.js', find: '    addRing(ring) {', replace: `    async addRing(ring) {
+        const reply = await this.added(ring);
+        (await import('node:fs')).writeFileSync(${JSON.stringify(asked)}, '');
+        ${wait.replace('stopped', 'this.isStopped')}
+        return reply;
+    }
+    added(ring) {`,
+      }, { file: 'worker/control.js', find: '    shutdown() {', replace: `    async shutdown() {
+        this.isStopped = true;
+        for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => { setImmediate(resolve); });
+        return this.end();
+    }
+    end() {` }) });
+      const worker = await HostWorker.start();
+      const attaching = rejection(worker.attach(sidecar.createProducerPort()));
+      await until(() => existsSync(asked), 'the ring');
+      await sidecar.close();
+      expect(await within(attaching, 'the refusal')).toMatchObject({ code: 'LASTWORD_NOT_OPEN' });
+    },
+  );
 
   test('a port that another thread has attached with, which keeps its producer', async () => {
     const sidecar = await openTestSidecar();
@@ -204,70 +245,5 @@ describe('a producer', () => {
     }));
     expect(seen).toEqual({ late: -1, state: 'closed', code: 'LASTWORD_NOT_OPEN' });
     expect(await itemsOf(path)).toEqual([{ type: 'event_msg', payload: 1 }]);
-  });
-});
-
-describe('a producer that resumes a thread that is closing', () => {
-  interface Waiting { readonly sidecar: Sidecar; readonly holder: HostWorker; readonly waiter: HostWorker; readonly id: string; readonly resumed: Promise<unknown> }
-
-  /** Open in one worker, closing, and held by its work; another one has asked for it. */
-  async function waiting(): Promise<Waiting> {
-    const sidecar = await openTestSidecar();
-    const [holder, waiter] = [await HostWorker.attached(sidecar), await HostWorker.attached(sidecar)];
-    const id = await holder.tell(async (state) => {
-      const thread = await state.producer.createThread();
-      state['tool'] = thread.hold('a tool');
-      return thread.id;
-    });
-    void [...sidecar.liveThreads()][0]?.close();
-    const resumed = waiter.told(async (state, given) => {
-      const controller = new AbortController();
-      state['controller'] = controller;
-      const resuming = state.producer.resumeThread(given, { signal: controller.signal });
-      return resuming.then((thread) => thread.append({ type: 'event_msg' }), (error: unknown) => (error as Error).message);
-    }, id);
-    // What it asks for is behind what it has asked for: the sidecar has heard of it.
-    await waiter.tell(async ({ producer }) => { await producer.createThread(); });
-    return { sidecar, holder, waiter, id, resumed };
-  }
-
-  const letGo = (state: State): void => { (state['tool'] as Disposable)[Symbol.dispose](); };
-
-  test('waits no longer once its signal aborts, and opens nothing behind the close', async () => {
-    const { sidecar, holder, waiter, id, resumed } = await waiting();
-    await waiter.tell((state) => { (state['controller'] as AbortController).abort(new Error('of the host')); });
-    expect(await within(resumed, 'the end of the wait')).toBe('of the host');
-    expect([...sidecar.liveThreads()].find((thread) => thread.id === id)?.state).toBe('closing');
-    const closed = new Promise((resolve) => { sidecar.once('threadClosed', resolve); });
-    await holder.tell(letGo);
-    expect(await closed).toMatchObject({ threadId: id, forced: false });
-    // Its turn has passed: the next in line finds it closed, and gets it.
-    expect(await waiter.tell(async ({ producer }, given) => (await producer.resumeThread(given)).append({ type: 'event_msg' }), id)).toBe(1);
-  });
-
-  test('gets it behind the close where nothing aborts', async () => {
-    const { holder, resumed } = await waiting();
-    await holder.tell(letGo);
-    expect(await within(resumed, 'the handle')).toBe(1);
-  });
-
-  test('waits no longer either behind its own close of it, which began when the answer was on its way', async () => {
-    const sidecar = await openTestSidecar();
-    const worker = await HostWorker.attached(sidecar);
-    const outcome = worker.tell(async ({ producer }) => {
-      const thread = await producer.createThread();
-      const tool = thread.hold('a tool');
-      const controller = new AbortController();
-      const resuming = producer.resumeThread(thread.id, { signal: controller.signal }).then(() => 'resumed', (error: unknown) => (error as Error).message);
-      const closing = thread.close();
-      // Behind its answer.
-      await producer.createThread();
-      controller.abort(new Error('of the host'));
-      const outcomeOfResume = await resuming;
-      const { state } = thread;
-      tool[Symbol.dispose]();
-      return [outcomeOfResume, state, (await closing).forced];
-    });
-    expect(await outcome).toEqual(['of the host', 'closing', false]);
   });
 });
