@@ -47,7 +47,7 @@ describe('P5: an exception that nobody catches, in the sidecar\'s own thread whi
     expect(await failingHost(true)).toEqual({ code: 0, complaints: [] });
   });
 
-  test('the control: the same check hears of a package that does not hear of the end', async () => {
+  test('P5, the control: the same check hears of a package that does not hear of the end', async () => {
     const { complaints } = await failingHost(false, { file: 'src/exit/process-end.js', find: 'listeners.add(listener);', replace: '' });
     expect(complaints).not.toEqual([]);
   });

@@ -79,7 +79,7 @@ describe('P10: the sidecar\'s own thread that writes, since three writers died i
   test.each<[string, string, number, Patch]>([
     ['that knows of no ring but its own', 'LASTWORD_TIMEOUT', 2_000, { file: 'worker/standby.js', find: 'createEngine(this.#data,', replace: 'createEngine({ ...this.#data, rings: this.#data.rings.slice(0, 1) },' }],
     ['that believes the watermark', 'thread 0 has', 20_000, { file: 'worker/takeover.js', find: 'const written = end.nextOrdinal - file.base;', replace: 'const { written } = file;' }],
-  ])('the control: the same check hears of one %s', async (_what, heard, closeTimeoutMs, patch) => {
+  ])('P10, the control: the same check hears of one %s', async (_what, heard, closeTimeoutMs, patch) => {
     const { openSidecar } = await import(mutantPackage(patch).lastwordUrl) as { openSidecar: typeof open };
     expect((await standIn(1, 3, { openSidecar, closeTimeoutMs })).join()).toContain(heard);
   });
@@ -146,7 +146,7 @@ describe('P10: a writer that dies while a producer comes or goes', () => {
     ['a successor that has a ring twice', 1, 'rings 0,1,1', { file: 'worker/engine.js', find: 'if (writer.rings.some((ring) => ring.producer === producer))', replace: 'if (false)' }],
     ['a successor that is not asked again', 0, 'producer 0: LASTWORD_WRITER_EXITED', { file: 'src/control/writer-link.js', find: 'peer === this.#peer', replace: 'true' }],
     ['a successor that keeps a ring', 2, 'the end of every ring', { file: 'worker/writer.js', find: 'if (index >= 0)\n            this.#rings.splice(index, 1);', replace: '' }],
-  ])('the control: the same check hears of %s', async (_what, death, heard, patch) => {
+  ])('P10, the control: the same check hears of %s', async (_what, death, heard, patch) => {
     const said = join(temporaryFolder(), 'said');
     const dies = DEATHS[death]?.[1] as Patch;
     const { lastwordUrl, writerUrl } = mutantPackage(dies, patch, ...saysRings(said));
