@@ -7,6 +7,7 @@ import { Encoder } from './producer/encode.js';
 import { ItemProducer } from './producer/item-producer.js';
 import { createProducerWasmMemory, createSidecarMemory, viewProducerMemory } from './ring/memory.js';
 import type { Sidecar } from './types.js';
+import { transcoderFile, writerEntry } from './worker-files.js';
 
 /**
  * Starts the writer and resolves when it is ready; creates the directory (0700).
@@ -19,7 +20,10 @@ export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { OpenSidecar } = await import('./sidecar.js').catch((cause: unknown) => {
     throw new LastwordError('LASTWORD_WRITER_EXITED', 'the sidecar could not be loaded', {}, { cause });
   });
-  const transcoder = await compileTranscoder();
+  const file = transcoderFile(writerUrl);
+  const transcoder = await compileTranscoder(file).catch((cause: unknown) => {
+    throw new LastwordError('LASTWORD_WRITER_EXITED', 'the transcoder could not be loaded', { path: file.pathname }, { cause });
+  });
   const memory = createSidecarMemory();
   const wasmMemory = createProducerWasmMemory(ringBytes, overflowBytes);
   const ring = viewProducerMemory(wasmMemory.buffer, ringBytes, overflowBytes);
@@ -31,6 +35,6 @@ export async function openSidecar(options: SidecarOptions): Promise<Sidecar> {
     owner: { instance: randomBytes(8).toString('hex'), since: new Date().toISOString() },
   };
   const sidecar = new OpenSidecar(resolved, memory, ring, producer, data);
-  await sidecar.start(writerUrl ?? new URL('../worker/main.js', import.meta.url));
+  await sidecar.start(writerEntry(writerUrl));
   return sidecar;
 }

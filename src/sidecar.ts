@@ -36,6 +36,7 @@ import { ThreadOperations } from './thread-operations.js';
 import type {
   CloseOptions, FlushOptions, ProducerPort, Receipt, Sidecar, SidecarCloseReceipt, SidecarState, SidecarStats, ThreadCloseReceipt,
 } from './types.js';
+import { tasksFolder } from './worker-files.js';
 
 /** Owns writer, ring and threads. */
 export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost {
@@ -52,7 +53,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
   #stopHearing: (() => void)[] = [];
   protected readonly registry: Registry;
   protected readonly stored: StoredThreads;
-  readonly #pool = new FilePool();
+  readonly #pool: FilePool;
   readonly #listed: RegistryListHost;
   protected readonly lists: ThreadLists;
   readonly #lateNotices = new LateNotices((threadId, count) => { this.tell('late', { threadId, count }); });
@@ -72,6 +73,7 @@ export class OpenSidecar extends ThreadOperations implements Sidecar, ThreadHost
     this.producer = producer;
     this.#ring = ring;
     this.#data = data;
+    this.#pool = new FilePool({ tasks: () => tasksFolder(options.writerUrl) });
     this.#producers = new ProducerServer({
       sidecar: this, registry: () => this.registry, stored: () => this.stored,
       cameLate: (threadId, count) => { this.tell('late', { threadId, count }); },

@@ -20,7 +20,7 @@ const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp
   { what: /^msgpackr$/, in: SHIPPED, only: /^src\/producer\// },
   { what: /^(node:)?worker_threads$/, in: SHIPPED, only: /^(src\/control\/.*|src\/types|worker\/main)\.ts$/ },
   { what: /^piscina$/, in: CODE, only: /^(src\/pool|bench|examples)\// },
-  { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-(ops|guard)\.ts|worker\/transcode\/compile\.ts|worker\/lease\/(processes|flocks)\.ts|src\/reader\/|src\/jobs\/(csv-input|csv-output|options)\.ts$)/ },
+  { what: /^(node:)?fs(\/promises)?$/, in: SHIPPED, only: /^(worker\/fs-(ops|guard)\.ts|worker\/transcode\/compile\.ts|src\/worker-files\.ts|worker\/lease\/(processes|flocks)\.ts|src\/reader\/|src\/jobs\/(csv-input|csv-output|options)\.ts$)/ },
 ];
 
 /** What a file outside of worker/fs-ops.ts may take from node:fs. */

@@ -2,6 +2,7 @@
 import type { Piscina } from 'piscina';
 import type { Reply } from '../control/protocol.js';
 import { fromWireError, LastwordError } from '../errors.js';
+import { tasksFolder } from '../worker-files.js';
 import type { FileTask, FileTasks } from './tasks.js';
 
 const IDLE_MS = 10_000;
@@ -10,17 +11,17 @@ const THREADS_DEFAULT = 2;
 export interface FilePoolOptions {
   /** Threads at most. */
   readonly threads?: number;
-  /** The folder of the tasks' modules. */
-  readonly tasks?: URL;
+  /** The folder of the tasks' modules; asked for when there is a first task. */
+  readonly tasks?: () => URL;
 }
 
 export class FilePool {
   readonly #threads: number;
-  readonly #tasks: URL;
+  readonly #tasks: () => URL;
   #pool: Promise<Piscina> | undefined;
   #isClosed = false;
 
-  constructor({ threads = THREADS_DEFAULT, tasks = new URL('../../worker/tasks/', import.meta.url) }: FilePoolOptions = {}) {
+  constructor({ threads = THREADS_DEFAULT, tasks = tasksFolder }: FilePoolOptions = {}) {
     this.#threads = threads;
     this.#tasks = tasks;
   }
@@ -34,7 +35,7 @@ export class FilePool {
     if (this.#isClosed) throw poolClosed();
     try {
       const pool = await (this.#pool ??= this.#start());
-      const { href } = new URL(`${task as string}.js`, this.#tasks);
+      const { href } = new URL(`${task as string}.js`, this.#tasks());
       const reply = await pool.run(input, { filename: href, signal: signal ?? null }) as Reply<FileTasks[T]['output']>;
       if (reply.ok) return reply.value;
       throw fromWireError(reply.error);

@@ -18,7 +18,8 @@ const TASKS = {
 };
 
 function poolOf(threads = 1): { run: (task: keyof typeof TASKS, input?: unknown, signal?: AbortSignal) => Promise<unknown>; pool: FilePool } {
-  const pool = new FilePool({ threads, tasks: tasksFolder() });
+  const folder = tasksFolder();
+  const pool = new FilePool({ threads, tasks: () => folder });
   onTestFinished(() => pool.close());
   return { pool, run: (task, input, signal) => pool.run(task as never, input as never, signal) };
 }
@@ -74,7 +75,7 @@ describe('a pool of threads for files', () => {
   test('keeps a process alive while a task is pending, and not when it is idle', () => {
     const program = `
       import { FilePool } from ${JSON.stringify(pathToFileURL(join(ROOT, 'dist/src/pool/file-pool.js')).href)};
-      const pool = new FilePool({ tasks: new URL(${JSON.stringify(tasksFolder().href)}) });
+      const pool = new FilePool({ tasks: () => new URL(${JSON.stringify(tasksFolder().href)}) });
       pool.run('echo', 'answered').then((answer) => { process.stdout.write(answer); });`;
     // A process that an idle thread keeps alive is killed at the bound, and that throws.
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', timeout: 60_000 });

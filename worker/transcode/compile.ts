@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises';
 
-const WASM_URL = new URL('./transcoder.wasm', import.meta.url);
-
-let compiled: Promise<WebAssembly.Module> | undefined;
+/** By file. */
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 /** The transcoder, compiled once for the process; both sides make instances of it. */
-export function compileTranscoder(): Promise<WebAssembly.Module> {
-  compiled ??= readFile(WASM_URL).then((bytes) => WebAssembly.compile(bytes));
-  return compiled;
+export function compileTranscoder(file: URL): Promise<WebAssembly.Module> {
+  const known = compiled.get(file.href);
+  if (known !== undefined) return known;
+  const compiling = readFile(file).then((bytes) => WebAssembly.compile(bytes));
+  compiled.set(file.href, compiling);
+  // Another try may find it.
+  compiling.catch(() => { compiled.delete(file.href); });
+  return compiling;
 }
