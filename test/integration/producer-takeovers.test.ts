@@ -6,7 +6,8 @@ import { openSidecar as open, type Sidecar } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { mutantPackage, mutantWriter, type Patch } from '../support/mutants.js';
 import { HostWorker } from '../support/producers/workers.js';
-import { IS_FIRST_WRITER, itemsOf, numbered, openTestSidecar, temporaryFolder, until, upTo } from '../support/sidecars.js';
+import { IS_FIRST_WRITER, itemsOf, lostLibrary, numbered, openTestSidecar, temporaryFolder, thrown, until, upTo } from '../support/sidecars.js';
+import { ordinalsIn } from '../support/salvage.js';
 import { outcomeOf, within } from '../support/steps.js';
 
 /** Every writer dies of what holds the word BREAK, when so much of it is written. */
@@ -155,4 +156,29 @@ describe('P10: a writer that dies while a producer comes or goes', () => {
     onTestFinished(() => sidecar.close({ abandon: true }).then(() => undefined, () => undefined));
     expect((await comeAndGo(sidecar, said, 1_000)).join()).toContain(heard);
   });
+});
+
+test('P10: where nobody can write any more, producers are told so, and what they had accepted can be salvaged', async () => {
+  const { lastwordUrl, writerUrl } = lostLibrary();
+  const { openSidecar } = await import(lastwordUrl) as { openSidecar: typeof open };
+  const sidecar = await openSidecar({ directory: temporaryFolder(), logger: false, writerUrl });
+  onTestFinished(() => sidecar.close({ abandon: true }).then(() => undefined));
+  const [worker, other] = [await HostWorker.attached(sidecar), await HostWorker.start()];
+  const kept = sidecar.createProducerPort();
+  const seen = await worker.tell(async (state) => {
+    const thread = await state.producer.createThread();
+    state.threads.push(thread);
+    for (let index = 0; index < 10; index += 1) thread.append({ type: 'event_msg', payload: index });
+    await thread.flush();
+    thread.appendAll([{ type: 'BREAK' }, { type: 'event_msg' }, { type: 'event_msg' }]);
+    const codeOf = (error: unknown): unknown => (error as { code?: string }).code;
+    const refusals = [await thread.flush().catch(codeOf), await state.producer.flush().catch(codeOf), await state.producer.createThread().catch(codeOf), await thread.close().catch(codeOf)];
+    return { refusals, late: thread.append({ type: 'event_msg' }), state: thread.state };
+  });
+  expect(seen).toEqual({ refusals: Array.from({ length: 4 }, () => 'LASTWORD_WRITER_EXITED'), late: -1, state: 'failed' });
+  expect(thrown(() => sidecar.createProducerPort())).toMatchObject({ code: 'LASTWORD_WRITER_EXITED' });
+  expect(await outcomeOf(other.attach(kept), () => 'attached')).toBe('LASTWORD_WRITER_EXITED');
+  const receipt = await worker.tell(({ threads: [thread] }) => thread?.close({ abandon: true }));
+  expect(receipt).toMatchObject({ items: 13, nextOrdinal: 11, late: 1 });
+  expect(ordinalsIn(receipt?.salvage ?? '')).toEqual([11, 12, 13]);
 });
