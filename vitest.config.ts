@@ -6,7 +6,7 @@ import { TrialsReporter } from './test/support/trials-reporter.js';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/fixtures/**', 'test/codex/**', 'test/faults/**'],
+    exclude: ['test/fixtures/**', 'test/codex/**', 'test/faults/**', 'test/matrix/**'],
     // Exit hooks, signals and working directories are those of a process.
     pool: 'forks',
     maxWorkers: 2,

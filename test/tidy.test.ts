@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../src/errors.js';
+import { DOCUMENTS } from './support/documents.js';
 import { PROMISES } from './support/promises.js';
 import { readTrials, rowsByPromise, withTable } from './support/promises-table.js';
 import { ROOT, filesBelow, importsOf, nodesOf, parse, read } from './support/source.js';
@@ -12,7 +13,6 @@ const LINES_MAX = 300;
 const SHIPPED = [...filesBelow('src', '.ts'), ...filesBelow('worker', '.ts')];
 const CODE = ['src', 'worker', 'bench', 'examples', 'test', 'scripts'].flatMap((folder) =>
   [...filesBelow(folder, '.ts'), ...filesBelow(folder, '.mjs')]);
-const DOCUMENTS = [...filesBelow('docs', '.md'), ...['README.md', 'CHANGELOG.md'].filter((path) => existsSync(join(ROOT, path)))];
 
 /** Who may import what: the rest may not. */
 const IMPORT_TABLE: readonly { what: RegExp; in: readonly string[]; only: RegExp }[] = [

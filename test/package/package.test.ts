@@ -7,22 +7,11 @@ import { build, type BuildOptions } from 'esbuild';
 import { publint } from 'publint';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROGRAMS } from '../support/documents.js';
 import { Project } from '../support/installed.js';
+import { RECORDED, RECORDING_HOST } from '../support/recording-host.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Records a hundred items and says how many are on disk; the second argument, if there is one, is where the writer's entry is. */
-const HOST = `
-const [directory, writer] = process.argv.slice(2);
-const sidecar = await openSidecar({ directory, ...(writer === undefined ? {} : { writerUrl: new URL(writer, import.meta.url) }) });
-const thread = await sidecar.createThread();
-for (let index = 0; index < 100; index += 1) thread.append({ type: 'event_msg', payload: { index } });
-const { items } = await thread.close();
-const { threads } = await sidecar.listThreads();
-await sidecar.close();
-console.log(items, threads.length);
-`;
-const RECORDED = { stdout: '100 1\n', stderr: '' };
 
 let project: Project;
 beforeAll(async () => { project = await Project.create(); });
@@ -51,7 +40,7 @@ describe('the package', () => {
   });
 
   test('records for a host in JavaScript, imported or required', async () => {
-    project.write('host.mjs', `import { openSidecar } from 'lastword';${HOST}`);
+    project.write('host.mjs', RECORDING_HOST);
     expect(await project.run('node', ['host.mjs', 'imported'])).toEqual(RECORDED);
     project.write('host.cjs', `const { openSidecar } = require('lastword');
       openSidecar({ directory: 'required' }).then(async (sidecar) => { await sidecar.close(); console.log(sidecar.state); });`);
@@ -62,7 +51,8 @@ describe('the package', () => {
     'is typed for a host in TypeScript that resolves modules as %s', (_name, module, moduleResolution) => {
       const names = ['record', 'closing', 'reading', 'csv-job', 'multi-agent-host'];
       for (const name of names) project.copy(join(ROOT, 'examples', `${name}.ts`), `typed/${name}.ts`);
-      const program = ts.createProgram(names.map((name) => join(realpathSync(project.folder), 'typed', `${name}.ts`)), {
+      for (const { name, source } of PROGRAMS) project.write(`typed/${name}.ts`, source);
+      const program = ts.createProgram([...names, ...PROGRAMS.map(({ name }) => name)].map((name) => join(realpathSync(project.folder), 'typed', `${name}.ts`)), {
         module, moduleResolution, target: ts.ScriptTarget.ES2022, lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'], strict: true, noEmit: true, exactOptionalPropertyTypes: true, skipLibCheck: false,
         types: ['node'], typeRoots: [join(ROOT, 'node_modules', '@types')],
       });
@@ -91,7 +81,7 @@ describe('bundled by esbuild, a host', () => {
   };
 
   test('starts its writer by itself where the package is installed', async () => {
-    await bundled(project.write('bundle/host.mjs', `import { openSidecar } from 'lastword';${HOST}`), 'out/host.mjs');
+    await bundled(project.write('bundle/host.mjs', RECORDING_HOST), 'out/host.mjs');
     expect(await project.run('node', ['out/host.mjs', 'bundled'])).toEqual(RECORDED);
   });
 
@@ -99,7 +89,7 @@ describe('bundled by esbuild, a host', () => {
     const alone = Project.empty();
     try {
       const worker = join(project.folder, 'node_modules', 'lastword', 'dist', 'worker');
-      await bundled(project.write('bundle/host.mjs', `import { openSidecar } from 'lastword';${HOST}`), 'alone/host.mjs');
+      await bundled(project.write('bundle/host.mjs', RECORDING_HOST), 'alone/host.mjs');
       await bundled(join(worker, 'main.js'), 'alone/writer/main.mjs');
       alone.copy(join(project.folder, 'alone'), '.');
       alone.copy(join(worker, 'transcode', 'transcoder.wasm'), 'writer/transcode/transcoder.wasm');
