@@ -142,7 +142,7 @@ describe('setThreadMeta of a thread that is open in a producer', () => {
   });
 
   test('waits for a producer that is blocked no longer than closeTimeoutMs, and takes its late answer for no other', async () => {
-    const { sidecar, worker, id, path } = await openElsewhere({ closeTimeoutMs: 500 });
+    const { sidecar, worker, id, path } = await openElsewhere({ closeTimeoutMs: 1_500 });
     const goOn = await block(worker);
     expect(await rejection(sidecar.setThreadMeta(id, { title: 'slow' }))).toMatchObject({ code: 'LASTWORD_TIMEOUT' });
     const changing = sidecar.setThreadMeta(id, { title: { toJSON: () => 'x' }, model: 'm' });

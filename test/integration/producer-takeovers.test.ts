@@ -1,6 +1,6 @@
 /** P10: writers that die while other JavaScript threads append, attach and leave: nothing is lost, nothing is doubled, and nobody waits for ever. */
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSidecar as open, type Sidecar } from 'lastword';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -78,7 +78,7 @@ describe('P10: the sidecar\'s own thread that writes, since three writers died i
   );
 
   test.each<[string, string, number, Patch]>([
-    ['that knows of no ring but its own', 'LASTWORD_TIMEOUT', 2_000, { file: 'worker/standby.js', find: 'createEngine(this.#data,', replace: 'createEngine({ ...this.#data, rings: this.#data.rings.slice(0, 1) },' }],
+    ['that knows of no ring but its own', 'LASTWORD_TIMEOUT', 1_000, { file: 'worker/standby.js', find: 'createEngine(this.#data,', replace: 'createEngine({ ...this.#data, rings: this.#data.rings.slice(0, 1) },' }],
     ['that believes the watermark', 'thread 0 has', 20_000, { file: 'worker/takeover.js', find: 'const written = end.nextOrdinal - file.base;', replace: 'const { written } = file;' }],
   ])('P10, the control: the same check hears of one %s', async (_what, heard, closeTimeoutMs, patch) => {
     const { openSidecar } = await import(mutantPackage(patch).lastwordUrl) as { openSidecar: typeof open };
@@ -145,7 +145,6 @@ describe('P10: a writer that dies while a producer comes or goes', () => {
 
   test.each<[string, number, string, Patch]>([
     ['a successor that has a ring twice', 1, 'rings 0,1,1', { file: 'worker/engine.js', find: 'if (writer.rings.some((ring) => ring.producer === producer))', replace: 'if (false)' }],
-    ['a successor that is not asked again', 0, 'producer 0: LASTWORD_WRITER_EXITED', { file: 'src/control/writer-link.js', find: 'peer === this.#peer', replace: 'true' }],
     ['a successor that keeps a ring', 2, 'the end of every ring', { file: 'worker/writer.js', find: 'if (index >= 0)\n            this.#rings.splice(index, 1);', replace: '' }],
   ])('P10, the control: the same check hears of %s', async (_what, death, heard, patch) => {
     const said = join(temporaryFolder(), 'said');
@@ -181,4 +180,41 @@ test('P10: where nobody can write any more, producers are told so, and what they
   const receipt = await worker.tell(({ threads: [thread] }) => thread?.close({ abandon: true }));
   expect(receipt).toMatchObject({ items: 13, nextOrdinal: 11, late: 1 });
   expect(ordinalsIn(receipt?.salvage ?? '')).toEqual([11, 12, 13]);
+});
+
+describe('a producer that ends while the writer makes room for it', () => {
+  /** True when no writer has a ring of it in the end. */
+  async function isForgotten(deadlineMs: number, ...patches: Patch[]): Promise<boolean> {
+    const folder = temporaryFolder();
+    const [said, gate] = [join(folder, 'said'), join(folder, 'gate')];
+    const { lastwordUrl, writerUrl } = mutantPackage(...patches, ...saysRings(said), {
+      file: 'worker/control.js', find: '    addRing(ring) {', replace: `    async addRing(ring) {
+        const reply = await this.added(ring);
+        const { existsSync } = await import('node:fs');
+        while (existsSync(${JSON.stringify(gate)})) await new Promise((resolve) => { setImmediate(resolve); });
+        return reply;
+    }
+    added(ring) {`,
+    });
+    const { openSidecar } = await import(lastwordUrl) as { openSidecar: typeof open };
+    const sidecar = await openSidecar({ directory: folder, logger: false, writerUrl: new URL(writerUrl), ringBytes: 64 * 1024 });
+    onTestFinished(() => sidecar.close().then(() => undefined));
+    const worker = await HostWorker.start();
+    const port = sidecar.createProducerPort();
+    writeFileSync(gate, '');
+    void worker.told(async ({ attachProducer }, given) => { await attachProducer(given); }, port, [port.port]);
+    const has = (): string => readFileSync(said, 'utf8').trim().split('\n').at(-1) ?? '';
+    await until(() => has() === '0,1', 'its ring');
+    await worker.worker.terminate();
+    rmSync(gate);
+    return until(() => has() === '0', 'the end of its ring', deadlineMs).then(() => true, () => false);
+  }
+
+  test('leaves no ring behind', async () => {
+    expect(await isForgotten(10_000)).toBe(true);
+  });
+
+  test('the control: one whose end nobody hears of does', async () => {
+    expect(await isForgotten(1_000, { file: 'src/control/producer-server.js', find: "port.once('close', () => { served.ended(); });", replace: '' })).toBe(false);
+  });
 });
