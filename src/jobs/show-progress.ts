@@ -2,6 +2,7 @@ import type { Job, JobProgress } from './types.js';
 
 /** Where a progress line goes: process.stderr, for one. */
 export interface ProgressStream {
+  /** Takes a line, or what replaces the last one. */
   readonly write: (text: string) => unknown;
   /** The line is rewritten in place. */
   readonly isTTY?: boolean | undefined;
