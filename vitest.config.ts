@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/fixtures/**', 'test/codex/**', 'test/faults/**', 'test/matrix/**'],
+    setupFiles: process.env['NODE_V8_COVERAGE'] === undefined ? [] : ['test/support/coverage.ts'],
     // Exit hooks, signals and working directories are those of a process.
     pool: 'forks',
     maxWorkers: 2,
