@@ -164,9 +164,9 @@ export function cellRows({ rows, bestPeer }: CellResult): string[][] {
   const best = rows.find((row) => row.name === bestPeer)?.itemsPerSecond ?? NaN;
   return rows.map((row) => (row.unavailable === undefined
     ? [
-        row.name, whole(row.itemsPerSecond), figure(row.megabytesPerSecond), `${figure(row.itemsPerSecond / best)} ×`, whole(row.syncedPerSecond),
-        figure(row.loopUs), figure(row.threadCpuUs), figure(row.processCpuUs), figure(row.peakBytes / 1e6), String(row.runs.length),
-      ]
+      row.name, whole(row.itemsPerSecond), figure(row.megabytesPerSecond), `${figure(row.itemsPerSecond / best)} ×`, whole(row.syncedPerSecond),
+      figure(row.loopUs), figure(row.threadCpuUs), figure(row.processCpuUs), figure(row.peakBytes / 1e6), String(row.runs.length),
+    ]
     : [row.name, row.unavailable]));
 }
 

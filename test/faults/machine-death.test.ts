@@ -38,7 +38,7 @@ async function killMachine(at: string, base: string, seed: number, writerUrl?: s
   writeFileSync(join(at, 'program'), process.execPath);
   writeFileSync(join(at, 'host'), CRASH_HOST);
   writeFileSync(join(at, 'hostname'), hostname());
-  const args = [`mem=512M`, 'rootfstype=hostfs', 'rootflags=/', 'rw', `init=${INIT}`, `WD=${at}`, `ubd0=${image}`, 'con=null', 'con0=null,fd:1', 'con1=null', 'ssl=null', 'quiet'];
+  const args = ['mem=512M', 'rootfstype=hostfs', 'rootflags=/', 'rw', `init=${INIT}`, `WD=${at}`, `ubd0=${image}`, 'con=null', 'con0=null,fd:1', 'con1=null', 'ssl=null', 'quiet'];
   const machine = spawn('linux.uml', args, { cwd: at, detached: true, stdio: ['ignore', 'ignore', 'ignore'] });
   const ended = once(machine, 'exit');
   const kill = (): void => {

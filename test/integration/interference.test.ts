@@ -241,7 +241,7 @@ describe('P3: nothing is acknowledged as synced into a file without a name', () 
 describe('the control: the same finds', () => {
   test.each<[string, Patch[]]>([
     ['a writer that looks only when it writes', [{ file: 'worker/interference.js', find: 'this.#look();', replace: '' }]],
-    ['a writer that trusts its descriptor', [{ file: 'worker/interference.js', find: "if (identity === undefined || !file.isEndKnown)", replace: 'if (true)' }]],
+    ['a writer that trusts its descriptor', [{ file: 'worker/interference.js', find: 'if (identity === undefined || !file.isEndKnown)', replace: 'if (true)' }]],
     ['a writer that does not write what is held', [{ file: 'worker/rewrite.js', find: 'for (const bytes of held)', replace: 'for (const bytes of [])' }]],
     ['a writer that does not copy what is synced', [{ file: 'worker/rewrite.js', find: 'source !== undefined && done < sourceBytes', replace: 'false' }]],
     ['a writer that writes over what stands there', [{ file: 'worker/file-sync.js', find: 'if (isForeign)', replace: 'if (false)' }]],

@@ -188,7 +188,7 @@ async function damagedFiles(ear: Ear, open: typeof openSidecar): Promise<void> {
   appendFileSync(torn.path, `{"timestamp":"${SECRET}`);
   const middle = await make();
   appendFileSync(middle.path, `${SECRET}\n{"type":"${SECRET}"}\n{"timestamp":"${SECRET}","ordinal":9,"type":"${SECRET}","crc":"00000000"}\n`);
-  appendFileSync(middle.path, `{"timestamp":"2026-01-01T00:00:00.000Z","ordinal":99,"type":"x"}\n`);
+  appendFileSync(middle.path, '{"timestamp":"2026-01-01T00:00:00.000Z","ordinal":99,"type":"x"}\n');
   const headless = await make();
   writeFileSync(headless.path, `{"${SECRET}":"${SECRET}"}\n`);
   const base = plant(sidecar.directory, { meta: { history_base: { thread_id: SECRET, end_ordinal_exclusive: 1 }, parent_thread_id: SECRET } });

@@ -167,7 +167,7 @@ test('a flush sends no Comlink message, and notifies at most as often as the wri
   const sidecar = await openTestSidecar();
   const thread = await sidecar.createThread();
   await thread.flush();
-   
+
   const { postMessage } = MessagePort.prototype;
   let messages = 0;
   MessagePort.prototype.postMessage = function count(this: MessagePort, ...args: Parameters<typeof postMessage>) {

@@ -101,7 +101,6 @@ describe('opened and closed again and again', () => {
     return Object.fromEntries(Object.entries(after).map(([name, count]) => [name, count - before[name as keyof Counts]])) as unknown as Counts;
   }
 
-
   /** Of all cycles together; one that leaks leaks in each. */
   const NOTHING = { descriptors: 0, threads: 0, listeners: 0, resources: 0, memoryMiB: expect.toSatisfy((mib: number) => mib < 10) as number, virtualMiB: expect.toSatisfy((mib: number) => mib < 300) as number };
   const SIDECARS = Number(process.env['LASTWORD_CYCLES'] ?? 40);

@@ -130,4 +130,3 @@ describe('a frame: the control', () => {
     expect(await degraded).toMatchObject([{ threadId: undefined }]);
   });
 });
-

@@ -107,7 +107,6 @@ function openOne({ host, machine: { say } }: Stage, chance: Chance): void {
   }
 }
 
-
 export function close({ host, machine }: Stage, opening: Opening, sync: boolean): void {
   machine.say(`close ${nameOf(opening.truth)}${sync ? ', synced' : ''}`);
   host.close(opening, sync);
@@ -126,7 +125,6 @@ function doom(stage: Stage, chance: Chance): void {
   stage.machine.say(`${stage.death} dies at call ${writer.callsLeft}`);
   if (writer.callsLeft === 1) writer.isDying();
 }
-
 
 /** Mostly small, some of several sectors, a few larger than what the ring takes. */
 function sizeOf(chance: Chance): number {

@@ -151,7 +151,7 @@ const STRANGE: readonly Make[] = [
   () => Object(Symbol('boxed')) as unknown,
   () => Promise.resolve(1),
   () => new WeakMap(),
-  () => Object.assign([1, , 3], { extra: 1 }),  
+  () => Object.assign([1, , 3], { extra: 1 }),
   () => (function args(..._values: number[]) { return arguments; })(1, 2), // eslint-disable-line prefer-rest-params -- an exotic object
   () => { const object: Record<string, unknown> = {}; for (let key = 0; key < 300; key += 1) object[`key ${key}`] = key; return object; },
   () => nested(900),

@@ -74,8 +74,8 @@ const CORPUS = resolve(import.meta.dirname, '../../../shared/corpus');
 /** Real rollouts, where they stand beside the project. */
 export const corpusFiles: { path: string; bytes: Buffer; isNumbered: boolean }[] = existsSync(CORPUS)
   ? readdirSync(CORPUS, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.jsonl'))
-      .map((name) => join(CORPUS, name))
-      .map((path) => ({ path, bytes: readFileSync(path) }))
-      .map((file) => ({ ...file, isNumbered: file.bytes.subarray(0, 100).includes('"ordinal":') }))
+    .filter((name) => name.endsWith('.jsonl'))
+    .map((name) => join(CORPUS, name))
+    .map((path) => ({ path, bytes: readFileSync(path) }))
+    .map((file) => ({ ...file, isNumbered: file.bytes.subarray(0, 100).includes('"ordinal":') }))
   : [];

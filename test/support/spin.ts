@@ -41,4 +41,3 @@ export async function check(model: string, definitions: readonly string[], timeo
     rmSync(folder, { recursive: true, force: true });
   }
 }
-

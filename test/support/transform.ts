@@ -134,8 +134,8 @@ export class SimulatedSource {
     if (!ts.isCallExpression(node)) return false;
     const { expression } = node;
     if (ts.isIdentifier(expression)) return this.#isStepping(module, expression.text);
-    return ts.isPropertyAccessExpression(expression) && expression.expression.kind === ts.SyntaxKind.ThisKeyword &&
-      module.stepping.has(`${classOf(node)}.${expression.name.text}`);
+    return ts.isPropertyAccessExpression(expression) && expression.expression.kind === ts.SyntaxKind.ThisKeyword
+      && module.stepping.has(`${classOf(node)}.${expression.name.text}`);
   }
 
   #isStepping(module: SourceModule, name: string): boolean {
@@ -260,8 +260,8 @@ function isCopy(node: ts.Node): node is ts.CallExpression {
 }
 
 function isOperation(node: ts.Node): node is ts.CallExpression {
-  return ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression) &&
-    ts.isIdentifier(node.expression.expression) && node.expression.expression.text === 'Atomics';
+  return ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)
+    && ts.isIdentifier(node.expression.expression) && node.expression.expression.text === 'Atomics';
 }
 
 function isAssignment(kind: ts.SyntaxKind): boolean {

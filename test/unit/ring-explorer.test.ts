@@ -132,8 +132,8 @@ const MUTANTS: readonly Mutant[] = [
     patches: [{
       file: 'slots.ts',
       find: 'return Atomics.compareExchange(sidecar.words, wordOf(slot, SEAL_WORD), seen, seen + items) === seen;',
-      replace: 'if (Atomics.load(sidecar.words, wordOf(slot, SEAL_WORD)) !== seen) return false;\n' +
-        'Atomics.store(sidecar.words, wordOf(slot, SEAL_WORD), seen + items);\nreturn true;',
+      replace: 'if (Atomics.load(sidecar.words, wordOf(slot, SEAL_WORD)) !== seen) return false;\n'
+        + 'Atomics.store(sidecar.words, wordOf(slot, SEAL_WORD), seen + items);\nreturn true;',
     }],
   },
   {
@@ -182,8 +182,8 @@ const MUTANTS: readonly Mutant[] = [
       {
         file: 'ring-consumer.ts',
         find: 'const arenaTail = Atomics.load(memory.control, ARENA_TAIL_WORD);\n      if (Atomics.load(memory.words, word + LINK_FINISHED_WORD) === 0) {',
-        replace: 'const finished = Atomics.load(memory.words, word + LINK_FINISHED_WORD);\n' +
-          'const arenaTail = Atomics.load(memory.control, ARENA_TAIL_WORD);\nif (finished === 0) {',
+        replace: 'const finished = Atomics.load(memory.words, word + LINK_FINISHED_WORD);\n'
+          + 'const arenaTail = Atomics.load(memory.control, ARENA_TAIL_WORD);\nif (finished === 0) {',
       },
     ],
   },

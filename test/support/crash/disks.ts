@@ -265,4 +265,3 @@ function eventsOf(log: Buffer): RecordedEvent[] {
   }
   return events;
 }
-

@@ -220,4 +220,3 @@ class Run {
     this.complaints.push(complaint);
   }
 }
-
