@@ -1,4 +1,4 @@
-import { LastwordError } from './errors.js';
+import { isLastwordError, LastwordError } from './errors.js';
 import { beginFlush, endFlushes, type Flush } from './lifecycle/flush.js';
 import type { Opened } from './lifecycle/opened.js';
 import { Progress } from './lifecycle/progress.js';
@@ -48,6 +48,8 @@ export abstract class OpenThread implements LiveThread {
 
   /** The close begins: whoever listens to the signal stops. */
   abstract abort(): void;
+  /** As setMeta() of a handle, by whoever appends. LATE: its close comes first, or its producer's end; that counts nothing. @throws as setMeta(), LASTWORD_TIMEOUT */
+  abstract changeMeta(patch: Record<string, unknown>): number | Promise<number>;
   /** Resolves when no work is held any more, or at the moment; undefined when there is nothing to wait for. Where `mayWait` is false work is not waited for. */
   abstract workSettled(until: number, mayWait: boolean): Promise<void> | undefined;
   /** What held it when it was last looked at. */
@@ -200,6 +202,12 @@ export abstract class OpenThread implements LiveThread {
     const isReached = this.progress.isReached(count, durability);
     if (!isReached) this.assertNotFailed();
     return isReached;
+  }
+
+  /** Adds the thread to what a producer, which knows slots only, throws. */
+  protected named(error: unknown): unknown {
+    if (isLastwordError(error)) error.context.threadId ??= this.id;
+    return error;
   }
 
   /** The failure with the range that is not on disk. */

@@ -87,7 +87,7 @@ export abstract class ThreadOperations extends EventEmitter<EventMap> {
 
   async setThreadMeta(id: ThreadId, patch: Record<string, unknown>): Promise<void> {
     this.assertOpen();
-    await using thread = await this.registry.resumeFor(id, (open) => { open.setMeta(patch); });
+    await using thread = await this.registry.changeMeta(id, patch);
     await thread.flush();
   }
 

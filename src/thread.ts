@@ -1,4 +1,3 @@
-import { isLastwordError } from './errors.js';
 import { checkItem, itemInvalid, redacted, redactedMeta } from './item-check.js';
 import { leftUntil } from './lifecycle/deadline.js';
 import { Deliveries, type Listener } from './lifecycle/deliveries.js';
@@ -49,7 +48,7 @@ export class RolloutThread extends OpenThread implements Thread {
       const count = producer.appendAll(this.slot, this.incarnation, checked);
       return count === SEALED_COUNT ? this.#countLate(items.length) : this.progress.base + count;
     } catch (error) {
-      throw this.#named(error);
+      throw this.named(error);
     }
   }
 
@@ -80,9 +79,14 @@ export class RolloutThread extends OpenThread implements Thread {
   }
 
   setMeta(patch: Record<string, unknown>): number {
-    if (this.progress.isSealed) return this.#countLate(1);
+    const ordinal = this.changeMeta(patch);
+    return ordinal === LATE ? this.#countLate(1) : ordinal;
+  }
+
+  changeMeta(patch: Record<string, unknown>): number {
+    if (this.progress.isSealed) return LATE;
     const change = redactedMeta(patch, this.id, this.#host.options.redact, 'patch');
-    const ordinal = this.#take(metaMarker(this.id, this.opened.meta, change));
+    const ordinal = this.#put(metaMarker(this.id, this.opened.meta, change));
     if (ordinal !== LATE) this.opened = { ...this.opened, meta: patchedMeta(this.opened.meta, change) };
     return ordinal;
   }
@@ -145,18 +149,18 @@ export class RolloutThread extends OpenThread implements Thread {
 
   /** The item is checked; its producer may still refuse it. */
   #take(checked: object): number {
-    try {
-      const count = this.#host.producer.append(this.slot, this.incarnation, checked);
-      return count === SEALED_COUNT ? this.#countLate(1) : this.progress.base + count;
-    } catch (error) {
-      throw this.#named(error);
-    }
+    const ordinal = this.#put(checked);
+    return ordinal === LATE ? this.#countLate(1) : ordinal;
   }
 
-  /** Adds the thread to what the producer, which knows slots only, throws. */
-  #named(error: unknown): unknown {
-    if (isLastwordError(error)) error.context.threadId ??= this.id;
-    return error;
+  /** LATE is not counted. */
+  #put(checked: object): number {
+    try {
+      const count = this.#host.producer.append(this.slot, this.incarnation, checked);
+      return count === SEALED_COUNT ? LATE : this.progress.base + count;
+    } catch (error) {
+      throw this.named(error);
+    }
   }
 
   #countLate(items: number): typeof LATE {

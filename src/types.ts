@@ -83,7 +83,10 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
    * @throws LASTWORD_THREAD_NOT_FOUND (the thread, or the base of a fork), LASTWORD_ROLLOUT_CORRUPT, LASTWORD_INVALID_OPTION
    */
   readThread<I extends { type: string } = RolloutItem>(id: ThreadId, options?: ReadOptions): AsyncIterable<RolloutRecord<I>>;
-  /** Title and other metadata; undefined removes a member. Works on stored and live threads (as a further `session_meta` record). @throws as resumeThread() */
+  /**
+   * Title and other metadata; undefined removes a member. Works on stored and live threads (as a further `session_meta` record); whoever appends to the
+   * thread appends it, through its own `redact`. @throws as resumeThread(), and as setMeta(); LASTWORD_TIMEOUT (that producer is blocked: it may still do it)
+   */
   setThreadMeta(id: ThreadId, patch: Record<string, unknown>): Promise<void>;
   /**
    * Open: LASTWORD_THREAD_BUSY. Closing: waits. Descendants go along; the root must succeed, the others are logged at warn with

@@ -15,7 +15,11 @@ let own: URL | undefined;
  * moved it, in the package as installed; or beside the entry that the host names. @throws LASTWORD_WRITER_EXITED when it is in none of them
  */
 export function workerFolder(writerUrl?: URL): URL {
-  if (writerUrl !== undefined) return new URL('.', writerUrl);
+  if (writerUrl !== undefined) {
+    const beside = new URL('.', writerUrl);
+    if (existsSync(new URL(TRANSCODER, beside))) return beside;
+    // An entry of the host's own, which loads the shipped one.
+  }
   own ??= find();
   return own;
 }

@@ -80,6 +80,8 @@ export interface ProducerControl {
   closeThread(thread: SlotRef, close: WireClose): Promise<Reply<ThreadCloseReceipt>>;
   /** The answer to 'work': what is still held. */
   heldBy(thread: SlotRef, labels: readonly string[]): void;
+  /** The answer to 'changeMeta': the ordinal, or LATE. */
+  metaChanged(thread: SlotRef, call: number, ordinal: Reply<number>): void;
   /** The answer to 'closed': no handle looks at the slot any more. */
   letGo(thread: SlotRef): void;
   /** Items came after the seal, so far not told of. */
@@ -96,6 +98,8 @@ export type ProducerEvent = SlotRef & (
   | { readonly event: 'abort' }
   /** Asks what is held, once nothing is, or after so long. */
   | { readonly event: 'work'; readonly waitMs: number }
+  /** Asks for a change of metadata, packed as in WireCreation. */
+  | { readonly event: 'changeMeta'; readonly call: number; readonly patch: Uint8Array }
   | { readonly event: 'closed'; readonly receipt: ThreadCloseReceipt }
   | { readonly event: 'failed'; readonly error: WireError }
   | { readonly event: 'trouble'; readonly error: WireError | undefined }

@@ -108,9 +108,12 @@ export class ProducerServer {
     const { writer } = this.#host.sidecar;
     try {
       await writer.call('addRing', closeTimeoutMs, (control) => control.addRing(ring));
+      // It may have been closed meanwhile.
+      this.#host.sidecar.assertOpen();
     } catch (error) {
       // A writer that comes back to it finds nothing there.
       rings.splice(rings.indexOf(ring), 1);
+      this.#host.sidecar.assertOpen();
       throw error;
     }
     const { port1: port, port2: control } = new MessageChannel();

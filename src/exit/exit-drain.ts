@@ -30,6 +30,8 @@ export interface ExitDrainParts {
  */
 export class ExitDrain implements EndListener {
   readonly #parts: ExitDrainParts;
+  /** Of each thread, what was accepted when the last drain began. Others append meanwhile where the process may survive: that is not its concern. */
+  #targets: ReadonlyMap<OpenThread, number> = new Map();
   /** What was last said to be lost, so that nothing is said twice. */
   #reported = '';
   /** Nobody can write. */
@@ -89,8 +91,8 @@ export class ExitDrain implements EndListener {
     producer.settle();
     const request = requestSalvage(memory);
     let left = threads();
-    // Others append meanwhile where the process may survive: theirs is what was accepted by now.
     const targets = new Map(left.map((thread) => [thread, thread.accepted]));
+    this.#targets = targets;
     const isThere = (thread: OpenThread): boolean => {
       if (thread.written < Math.min(thread.accepted, targets.get(thread) ?? Infinity)) return salvageAnswers(memory) === request;
       return thread.state === 'failed' || !sync || thread.synced >= thread.accepted;
@@ -145,7 +147,12 @@ export class ExitDrain implements EndListener {
   }
 
   #report(): void {
-    const unwritten = this.#parts.threads().flatMap((thread) => (thread.unwritten ?? []).map((range) => ({ ...range, ...this.#salvageOf(thread, range.to) })));
+    const targets = this.#targets;
+    this.#targets = new Map();
+    const unwritten = [...targets].flatMap(([thread, target]) => {
+      const { id: threadId, written: from } = thread;
+      return from < target ? [{ threadId, from, to: target - 1, ...this.#salvageOf(thread, target - 1) }] : [];
+    });
     const report = JSON.stringify(unwritten);
     if (unwritten.length === 0 || report === this.#reported) return;
     this.#reported = report;

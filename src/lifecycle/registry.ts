@@ -7,9 +7,9 @@ import { rolloutPath } from '../rollout/rollout-path.js';
 import { isThreadId } from '../rollout/thread-id.js';
 import { SlotTable } from '../slot-table.js';
 import type { OpeningName, OpenThread } from '../open-thread.js';
-import type { RolloutThread } from '../thread.js';
 import type { ThreadHost } from '../thread-host.js';
-import type { CreateThreadOptions, Redact, ThreadId } from '../types.js';
+import { LATE, type CreateThreadOptions, type Redact, type ThreadId } from '../types.js';
+import { abortable } from './abortable.js';
 import { Family } from './family.js';
 import type { Opened } from './opened.js';
 import { Operations } from './operations.js';
@@ -145,16 +145,18 @@ export class Registry {
     return this.#operations.run([id], () => this.#resume(id, signal, owner));
   }
 
-  /** Does something with the thread while it is surely open, in its turn. The claim is the caller's. */
-  resumeFor(id: ThreadId, act: (thread: RolloutThread) => void): Promise<OpenThread> {
+  /** Changes its metadata in its turn, while it is surely open. The claim is the caller's. */
+  changeMeta(id: ThreadId, patch: Record<string, unknown>): Promise<OpenThread> {
     assertThreadId(id);
     return this.#operations.run([id], async () => {
+      const live = this.#byId.get(id);
+      // Whoever appends to it elsewhere does it, unless a close comes first.
+      if (live?.state === 'open' && live.producer !== this.#own.producer && await live.changeMeta(patch) !== LATE) return live.claim();
       let thread = await this.#reopen(id, undefined, this.#own);
       // Its owner may have closed it since.
       for (; thread.state !== 'open'; thread = await this.#reopen(id, undefined, this.#own)) await thread[Symbol.asyncDispose]();
       try {
-        // Its own threads are such handles.
-        act(thread as RolloutThread);
+        await thread.changeMeta(patch);
       } catch (error) {
         await thread[Symbol.asyncDispose]();
         throw error;
@@ -232,20 +234,7 @@ export class Registry {
   async #closed(live: OpenThread, signal: AbortSignal | undefined): Promise<void> {
     const closing = live.closing?.catch((cause: unknown) => { throw busyBehindClose(live.id, cause); });
     if (closing === undefined) throw busyBehindClose(live.id, undefined);
-    if (signal === undefined) {
-      await closing;
-      return;
-    }
-    let onAbort: (() => void) | undefined;
-    const aborted = new Promise<never>((_resolve, reject) => {
-      onAbort = () => { reject(signal.reason as Error); };
-      signal.addEventListener('abort', onAbort);
-    });
-    try {
-      await Promise.race([closing, aborted]);
-    } finally {
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-    }
+    await abortable(closing, signal);
   }
 
   #takeSlot(id: ThreadId, origin: OpenThread['origin'], path: string, parentId: ThreadId | undefined, owner: ThreadOwner): OpenThread {

@@ -1,11 +1,13 @@
+import { answer } from '../control/answer.js';
 import { ProducerLink } from '../control/producer-link.js';
 import type { OpenedThread, ProducerEvent, SharedOptions, Welcome, WireCreation } from '../control/producer-protocol.js';
 import type { ProducerControl } from '../control/producer-protocol.js';
-import type { Reply } from '../control/protocol.js';
+import type { Reply, SlotRef } from '../control/protocol.js';
 import { threadIdOf } from '../create-thread.js';
 import { fromWireError, LastwordError } from '../errors.js';
 import { redactedMeta } from '../item-check.js';
 import { flushAll } from '../lifecycle/flush.js';
+import { abortable } from '../lifecycle/abortable.js';
 import { LateNotices } from '../lifecycle/late-notices.js';
 import type { CloseSteps } from '../lifecycle/thread-close.js';
 import type { Log } from '../log.js';
@@ -22,9 +24,11 @@ import { viewProducerMemory, viewSidecarMemory, type ProducerMemory, type Sideca
 import { readStats, type Totals } from '../stats.js';
 import { RolloutThread } from '../thread.js';
 import type { HandleHost } from '../thread-host.js';
+import { LATE } from '../types.js';
 import type {
   CreateThreadOptions, FlushOptions, ForkThreadOptions, Producer, Receipt, Redact, ResumeThreadOptions, RolloutItem, SidecarStats, Thread, ThreadCloseReceipt, ThreadId,
 } from '../types.js';
+import { packMeta, unpackMeta } from './packed-meta.js';
 import { RemoteClose } from './remote-close.js';
 
 /** A command may wait for others of its thread, each within its own bound. */
@@ -102,7 +106,7 @@ export class AttachedProducer implements Producer, HandleHost {
       if (live === undefined) return this.#handle<I>(opened);
       // Its last owner has let go of it meanwhile: then behind its close.
       if (live.closing === undefined) return live.claim() as unknown as Thread<I>;
-      await live.closing.catch(() => undefined);
+      await abortable(live.closing.catch(() => undefined), signal);
     }
   }
 
@@ -202,7 +206,7 @@ export class AttachedProducer implements Producer, HandleHost {
     const { parentId, meta } = options;
     if (parentId !== undefined) assertThreadId(parentId, 'parentId');
     const payload = redactedMeta(meta === undefined ? {} : meta, id, this.options.redact);
-    return { id, isNewId: options.id === undefined, parentId, meta: this.producer.encode({ type: 'session_meta', payload }) };
+    return { id, isNewId: options.id === undefined, parentId, meta: packMeta(this.producer, payload) };
   }
 
   #liveOf({ slot, incarnation }: OpenedThread): RolloutThread | undefined {
@@ -228,6 +232,8 @@ export class AttachedProducer implements Producer, HandleHost {
     if (event.event === 'closed') {
       if (thread !== undefined) this.#closed(thread, event.receipt);
       this.#link.tell((control) => { control.letGo({ slot, incarnation }); });
+    } else if (event.event === 'changeMeta') {
+      void this.#changeMeta(thread, event);
     } else if (event.event === 'work') {
       void this.#sayHeld(thread, event);
     } else if (thread !== undefined) {
@@ -242,6 +248,12 @@ export class AttachedProducer implements Producer, HandleHost {
   async #sayHeld(thread: RolloutThread | undefined, { slot, incarnation, waitMs }: { slot: number; incarnation: number; waitMs: number }): Promise<void> {
     await thread?.workSettled(performance.now() + waitMs, waitMs > 0);
     this.#link.tell((control) => { control.heldBy({ slot, incarnation }, thread?.heldBy ?? []); });
+  }
+
+  /** One that is not known here was closed. */
+  async #changeMeta(thread: RolloutThread | undefined, { slot, incarnation, call, patch }: SlotRef & { call: number; patch: Uint8Array }): Promise<void> {
+    const reply = await answer('LASTWORD_ITEM_INVALID', () => thread?.changeMeta(unpackMeta(patch)) ?? LATE);
+    this.#link.tell((control) => { control.metaChanged({ slot, incarnation }, call, reply); });
   }
 
   #closed(thread: RolloutThread, receipt: ThreadCloseReceipt): void {

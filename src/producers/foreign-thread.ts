@@ -1,16 +1,22 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { PendingCalls } from '../control/pending-calls.js';
 import type { ProducerEvent } from '../control/producer-protocol.js';
-import type { SlotRef } from '../control/protocol.js';
-import { toWireError, type LastwordError } from '../errors.js';
+import type { Reply, SlotRef } from '../control/protocol.js';
+import { fromWireError, toWireError, type LastwordError } from '../errors.js';
+import { redactedMeta } from '../item-check.js';
 import { leftUntil } from '../lifecycle/deadline.js';
 import type { Opened } from '../lifecycle/opened.js';
 import { OpenThread, type OpeningName } from '../open-thread.js';
 import { printAs } from '../printing.js';
 import { isHeld, lateOf } from '../ring/slots.js';
 import type { HandleHost } from '../thread-host.js';
-import type { ThreadCloseReceipt } from '../types.js';
+import { LATE, type ThreadCloseReceipt } from '../types.js';
+import { packMeta } from './packed-meta.js';
 
 /** How a receipt names a producer that ended, or did not say in time what it held. */
 const SILENT = 'producer';
+/** Nobody appends to it any more. */
+const NOT_CHANGED: Reply<number> = { ok: true, value: LATE };
 /** Of the time that held work gets: the answer has to come in time, too. */
 const ANSWER_SHARE = 0.9;
 
@@ -35,6 +41,9 @@ export class ForeignThread extends OpenThread {
   /** Somebody waits for the producer's answer. */
   #onAnswer: (() => void) | undefined;
   #onLetGo: (() => void) | undefined;
+  /** Changes of metadata are asked for one after the other: an answer to an earlier one comes too late. */
+  #lastCall = 0;
+  #onMetaChanged: ((ordinal: Reply<number>) => void) | undefined;
 
   constructor(host: HandleHost, appender: ThreadProducer, name: OpeningName, opened: Opened) {
     super(host, name, opened);
@@ -70,6 +79,34 @@ export class ForeignThread extends OpenThread {
     });
   }
 
+  /** Its producer appends it, through its own `redact`. @throws LASTWORD_TIMEOUT too: the producer is blocked, and may still do it */
+  async changeMeta(patch: Record<string, unknown>): Promise<number> {
+    const packed = this.#packed(patch);
+    // What opened the thread has been answered by then: its producer knows it.
+    await turn();
+    if (this.receipt !== undefined || this.#appender.hasEnded) return LATE;
+    this.#lastCall += 1;
+    const changed = new Promise<Reply<number>>((resolve) => { this.#onMetaChanged = resolve; });
+    this.#appender.tell({ event: 'changeMeta', call: this.#lastCall, patch: packed, ...this.#ref });
+    const reply = await new PendingCalls('the producer').track(changed, this.#host.options.closeTimeoutMs, 'a change of metadata');
+    if (reply.ok) return reply.value;
+    throw fromWireError(reply.error);
+  }
+
+  #packed(patch: Record<string, unknown>): Uint8Array {
+    const given = Object.entries(redactedMeta(patch, this.id, undefined, 'patch'));
+    try {
+      // A member that is undefined would not arrive, and null removes it as well.
+      return packMeta(this.#host.producer, Object.fromEntries(given.map(([member, value]) => [member, value ?? null])));
+    } catch (error) {
+      throw this.named(error);
+    }
+  }
+
+  metaChanged(call: number, ordinal: Reply<number>): void {
+    if (call === this.#lastCall) this.#onMetaChanged?.(ordinal);
+  }
+
   /** The producer says what it holds. */
   answered(labels: string[]): void {
     this.#heldBy = labels;
@@ -83,6 +120,7 @@ export class ForeignThread extends OpenThread {
   /** Nobody appends any more. */
   ended(): void {
     this.#heldBy = [SILENT];
+    this.#onMetaChanged?.(NOT_CHANGED);
     this.#onAnswer?.();
     this.#onLetGo?.();
   }

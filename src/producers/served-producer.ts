@@ -8,11 +8,11 @@ import type { Creation, Registry, ThreadOwner } from '../lifecycle/registry.js';
 import type { StoredThreads } from '../lifecycle/stored-threads.js';
 import { planClose } from '../lifecycle/thread-close.js';
 import type { OpeningName, OpenThread } from '../open-thread.js';
-import { decodePlain } from '../producer/decode.js';
 import { wakeProducer } from '../ring/doorbell.js';
 import { viewProducerMemory, type ProducerMemory } from '../ring/memory.js';
 import type { ThreadHost } from '../thread-host.js';
 import type { SidecarEvents, ThreadCloseReceipt } from '../types.js';
+import { unpackMeta } from './packed-meta.js';
 import { ForeignThread, type ThreadProducer } from './foreign-thread.js';
 
 export interface ProducersHost {
@@ -115,6 +115,10 @@ export class ServedProducer implements ProducerControl, ThreadOwner, ThreadProdu
     this.#threadOf(thread)?.answered([...labels]);
   }
 
+  metaChanged(thread: SlotRef, call: number, ordinal: Reply<number>): void {
+    this.#threadOf(thread)?.metaChanged(call, ordinal);
+  }
+
   letGo(thread: SlotRef): void {
     this.#threadOf(thread)?.hasLetGo();
   }
@@ -190,6 +194,5 @@ export class ServedProducer implements ProducerControl, ThreadOwner, ThreadProdu
 }
 
 function creationOf({ meta, ...creation }: WireCreation): Creation {
-  const { payload } = meta === undefined ? {} : decodePlain(meta) as { payload?: unknown };
-  return { ...creation, ...(payload === undefined ? {} : { meta: payload as Record<string, unknown> }) };
+  return { ...creation, ...(meta === undefined ? {} : { meta: unpackMeta(meta) }) };
 }

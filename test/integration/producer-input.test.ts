@@ -1,11 +1,13 @@
 /** What a producer and its port refuse, and what crosses between JavaScript threads as it is. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { attachProducer, type ProducerPort, type SidecarEvents } from 'lastword';
 import { describe, expect, test } from 'vitest';
-import { mutantPackage } from '../support/mutants.js';
+import { mutantPackage, mutantWriter } from '../support/mutants.js';
 import { HostWorker } from '../support/producers/workers.js';
-import { itemsOf, openTestSidecar, recordsOf, rejection, until } from '../support/sidecars.js';
-import { turn } from '../support/steps.js';
+import { itemsOf, openTestSidecar, recordsOf, rejection, temporaryFolder, until } from '../support/sidecars.js';
+import { turn, within } from '../support/steps.js';
 
 const refused = (option: string): object => ({ code: 'LASTWORD_INVALID_OPTION', context: { option } });
 
@@ -22,8 +24,17 @@ describe('attachProducer refuses', () => {
       expect(await rejection(worker.tell((state, port) => state.attachProducer(port as never).then(() => undefined), given))).toMatchObject(refused('port'));
     }
     const port = sidecar.createProducerPort();
-    const asked = worker.tell((state, given) => state.attachProducer(given, { redact: 'all' as never }).then(() => undefined), port, [port.port]);
-    expect(await rejection(asked)).toMatchObject(refused('redact'));
+    await worker.tell((state, given) => { state['port'] = given; }, port, [port.port]);
+    for (const [option, options] of [['redact', { redact: 'all' }], ['options', null], ['options', 1]] as const) {
+      const asked = worker.tell((state, given) => state.attachProducer(state['port'] as ProducerPort, given as never).then(() => undefined), options);
+      expect(await rejection(asked)).toMatchObject(refused(option));
+    }
+    // None of this used it up, and neither does what the host itself sends over it.
+    await worker.tell(async (state) => {
+      const given = state['port'] as ProducerPort;
+      for (const message of [null, 'hello', { lastword: 'answer' }, { lastword: 7 }]) given.port.postMessage(message);
+      await state.attachProducer(given);
+    });
   });
 
   test('a port of a sidecar that is closed, before and after it was sent', async () => {
@@ -34,7 +45,37 @@ describe('attachProducer refuses', () => {
     await sidecar.close();
     const asked = worker.tell((state) => state.attachProducer(state['port'] as ProducerPort).then(() => undefined));
     expect(await rejection(asked)).toMatchObject({ code: 'LASTWORD_NOT_OPEN' });
+    const other = await openTestSidecar();
+    const kept = other.createProducerPort();
+    await other.close();
+    // The platform's own error: it can be transferred no more.
+    expect(await rejection(worker.attach(kept))).toMatchObject({ name: 'DataCloneError' });
   });
+
+  test.each([['answers', 'while (!stopped) await new Promise((resolve) => { setImmediate(resolve); });'], ['ends', 'await new Promise(() => undefined);']])(
+    'a port of a sidecar that is closed while the writer, which then %s, makes room for the producer', async (_what, wait) => {
+      const asked = join(temporaryFolder(), 'asked');
+      const sidecar = await openTestSidecar({ writerUrl: mutantWriter({
+        file: 'worker/control.js', find: '    addRing(ring) {', replace: `    async addRing(ring) {
+        const reply = await this.added(ring);
+        (await import('node:fs')).writeFileSync(${JSON.stringify(asked)}, '');
+        ${wait.replace('stopped', 'this.isStopped')}
+        return reply;
+    }
+    added(ring) {`,
+      }, { file: 'worker/control.js', find: '    shutdown() {', replace: `    async shutdown() {
+        this.isStopped = true;
+        for (let turns = 0; turns < 10; turns += 1) await new Promise((resolve) => { setImmediate(resolve); });
+        return this.end();
+    }
+    end() {` }) });
+      const worker = await HostWorker.start();
+      const attaching = rejection(worker.attach(sidecar.createProducerPort()));
+      await until(() => existsSync(asked), 'the ring');
+      await sidecar.close();
+      expect(await within(attaching, 'the refusal')).toMatchObject({ code: 'LASTWORD_NOT_OPEN' });
+    },
+  );
 
   test('a port that another thread has attached with, which keeps its producer', async () => {
     const sidecar = await openTestSidecar();

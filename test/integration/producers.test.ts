@@ -1,5 +1,6 @@
+import type { Sidecar } from 'lastword';
 import { describe, expect, test } from 'vitest';
-import { HostWorker } from '../support/producers/workers.js';
+import { HostWorker, type State } from '../support/producers/workers.js';
 import { itemsOf, numbered, openTestSidecar, rejection, thrown, upTo } from '../support/sidecars.js';
 import { within } from '../support/steps.js';
 
@@ -155,4 +156,69 @@ test('a thread that is open in a producer is busy for everybody else, who is tol
   const closing = one.tell(({ threads: [thread] }) => thread?.close());
   await closing;
   expect(await other.tell(async (state, given) => (await state.producer.resumeThread(given)).append({ type: 'event_msg' }), id)).toBe(1);
+});
+
+describe('a producer that resumes a thread that is closing', () => {
+  interface Waiting { readonly sidecar: Sidecar; readonly holder: HostWorker; readonly waiter: HostWorker; readonly id: string; readonly resumed: Promise<unknown> }
+
+  /** Open in one worker, closing, and held by its work; another one has asked for it. */
+  async function waiting(): Promise<Waiting> {
+    const sidecar = await openTestSidecar();
+    const [holder, waiter] = [await HostWorker.attached(sidecar), await HostWorker.attached(sidecar)];
+    const id = await holder.tell(async (state) => {
+      const thread = await state.producer.createThread();
+      state['tool'] = thread.hold('a tool');
+      return thread.id;
+    });
+    void [...sidecar.liveThreads()][0]?.close();
+    const resumed = waiter.told(async (state, given) => {
+      const controller = new AbortController();
+      state['controller'] = controller;
+      const resuming = state.producer.resumeThread(given, { signal: controller.signal });
+      return resuming.then((thread) => thread.append({ type: 'event_msg' }), (error: unknown) => (error as Error).message);
+    }, id);
+    // What it asks for is behind what it has asked for: the sidecar has heard of it.
+    await waiter.tell(async ({ producer }) => { await producer.createThread(); });
+    return { sidecar, holder, waiter, id, resumed };
+  }
+
+  const letGo = (state: State): void => { (state['tool'] as Disposable)[Symbol.dispose](); };
+
+  test('waits no longer once its signal aborts, and opens nothing behind the close', async () => {
+    const { sidecar, holder, waiter, id, resumed } = await waiting();
+    await waiter.tell((state) => { (state['controller'] as AbortController).abort(new Error('of the host')); });
+    expect(await within(resumed, 'the end of the wait')).toBe('of the host');
+    expect([...sidecar.liveThreads()].find((thread) => thread.id === id)?.state).toBe('closing');
+    const closed = new Promise((resolve) => { sidecar.once('threadClosed', resolve); });
+    await holder.tell(letGo);
+    expect(await closed).toMatchObject({ threadId: id, forced: false });
+    // Its turn has passed: the next in line finds it closed, and gets it.
+    expect(await waiter.tell(async ({ producer }, given) => (await producer.resumeThread(given)).append({ type: 'event_msg' }), id)).toBe(1);
+  });
+
+  test('gets it behind the close where nothing aborts', async () => {
+    const { holder, resumed } = await waiting();
+    await holder.tell(letGo);
+    expect(await within(resumed, 'the handle')).toBe(1);
+  });
+
+  test('waits no longer either behind its own close of it, which began when the answer was on its way', async () => {
+    const sidecar = await openTestSidecar();
+    const worker = await HostWorker.attached(sidecar);
+    const outcome = worker.tell(async ({ producer }) => {
+      const thread = await producer.createThread();
+      const tool = thread.hold('a tool');
+      const controller = new AbortController();
+      const resuming = producer.resumeThread(thread.id, { signal: controller.signal }).then(() => 'resumed', (error: unknown) => (error as Error).message);
+      const closing = thread.close();
+      // Behind its answer.
+      await producer.createThread();
+      controller.abort(new Error('of the host'));
+      const outcomeOfResume = await resuming;
+      const { state } = thread;
+      tool[Symbol.dispose]();
+      return [outcomeOfResume, state, (await closing).forced];
+    });
+    expect(await outcome).toEqual(['of the host', 'closing', false]);
+  });
 });
