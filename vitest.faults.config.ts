@@ -11,6 +11,7 @@ import { TrialsReporter } from './test/support/trials-reporter.js';
 const LARGER = {
   'test/simulator/simulator.test.ts': { LASTWORD_SIM_HISTORIES: '100000' },
   'test/models/models.test.ts': { LASTWORD_MODELS: 'full' },
+  'test/unit/ring-explorer.test.ts': { LASTWORD_PREEMPTIONS: '3' },
   'test/model/lifecycle.test.ts': { LASTWORD_MODEL_RUNS: '5000' },
   'test/crash/deaths.test.ts': { LASTWORD_DEATHS: '300' },
   'test/crash/jobs.test.ts': { LASTWORD_JOB_KILLS: '50' },
