@@ -51,7 +51,9 @@ export function withTargets(document: string, all: readonly Committed[]): string
   return document.replace(PLACE, () => `\n${targetsByRun(all)}\n`);
 }
 
-function targetsByRun(all: readonly Committed[]): string {
+function targetsByRun(every: readonly Committed[]): string {
+  // Some have scenarios without one.
+  const all = every.filter(({ outcome }) => targetsOf(outcome, outcome.environment.node).length > 0);
   const byRun = all.map(({ outcome }) => targetsOf(outcome, outcome.environment.node));
   const order = new Map<string, Target>();
   for (const target of byRun.flat()) if (!order.has(target.figure)) order.set(target.figure, target);
