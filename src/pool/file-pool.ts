@@ -18,6 +18,7 @@ export interface FilePoolOptions {
 export class FilePool {
   readonly #threads: number;
   readonly #tasks: () => URL;
+  #folder: URL | undefined;
   #pool: Promise<Piscina> | undefined;
   #isClosed = false;
 
@@ -35,7 +36,8 @@ export class FilePool {
     if (this.#isClosed) throw poolClosed();
     try {
       const pool = await (this.#pool ??= this.#start());
-      const { href } = new URL(`${task as string}.js`, this.#tasks());
+      // Looked for once: that asks the file system.
+      const { href } = new URL(`${task as string}.js`, this.#folder ??= this.#tasks());
       const reply = await pool.run(input, { filename: href, signal: signal ?? null }) as Reply<FileTasks[T]['output']>;
       if (reply.ok) return reply.value;
       throw fromWireError(reply.error);

@@ -1,7 +1,7 @@
 /** A close and what comes at the same time. One checker for all: accepted is on disk, late is counted, nothing is said at warn, nothing is left. */
 import { describe, expect, test } from 'vitest';
 import { complaintsOf } from '../support/ledger.js';
-import { mutantPackage, type Patch } from '../support/mutants.js';
+import { DROPS_A_FRAME, mutantPackage, type Patch } from '../support/mutants.js';
 import { RACES } from '../support/races.js';
 
 describe('reports of a thread that is gone, or a channel that is closed, when its last items come', () => {
@@ -53,11 +53,8 @@ describe('the control: the same checker hears', () => {
     ['a package that does not look whether the parent still is open', {
       file: 'src/lifecycle/registry.js', find: "if (parent?.state !== 'open' || !this.#family.isHead(parent))", replace: 'if (parent === undefined)',
     }, 'a parent that is closed while children spawn closes those that were on the way, and refuses the others', 'spawns behind the beginning of the close'],
-    ['a writer that drops one frame of the thousand', {
-      file: 'src/ring/ring-consumer.js', find: 'batch.addresses[batch.frames] = address;',
-      // The sixth of one thread, however often it is come to.
-      replace: 'const [slot, count] = [memory.words[(address >>> 2) + 2], memory.words[(address >>> 2) + 6]];\n    if (count === 5 && (globalThis.dropped ??= slot) === slot) return bytes;\n    batch.addresses[batch.frames] = address;',
-    }, '1,000 children closed at once with 10,000 appends in flight keep all of them, and what comes before their seal', '1 threads have items that were not acknowledged'],
+    ['a writer that drops one frame of the thousand', DROPS_A_FRAME,
+      '1,000 children closed at once with 10,000 appends in flight keep all of them, and what comes before their seal', '1 threads have items that were not acknowledged'],
     ['a writer that leaves a lease', {
       file: 'worker/lease/leases.js', find: 'removeFile(this.#parts.fs, lock);', replace: 'if ((globalThis.hits = (globalThis.hits ?? 0) + 1) > 1) removeFile(this.#parts.fs, lock);',
     }, 'a compaction of 2 MB is all or nothing when the close comes behind it, or into the middle of it', '.lock'],
