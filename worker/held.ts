@@ -2,6 +2,7 @@
  * Written bytes that no sync has covered: real copies, to be written again when a sync fails. Those of all files lie one
  * behind the other in segments, so that holding allocates nothing for a record, and little for many small files.
  */
+import { copyBytes } from '../src/copy-bytes.js';
 
 const SEGMENT_BYTES_MAX = 1 << 20;
 /** Segments in the amount that starts a sync. */
@@ -63,7 +64,7 @@ export class HeldPool {
       if (this.#roomInLast === 0) this.#open();
       const at = this.#end % size;
       const taken = Math.min(length - done, size - at);
-      this.#last.bytes.set(bytes.subarray(offset + done, offset + done + taken), at);
+      copyBytes(this.#last.bytes, at, bytes.subarray(offset + done, offset + done + taken));
       this.#last.usedBytes += taken;
       const { places } = held;
       const previous = places.length - 2;

@@ -10,7 +10,7 @@ import { LastwordError } from '../errors.js';
 import { isCyclic } from './cycles.js';
 import { Definitions } from './definitions.js';
 import { normalise } from './normalise.js';
-import { createBoundedCopy, createPackr } from './packr.js';
+import { createBoundedCopy, createPackr, prepareBuffer } from './packr.js';
 import { KEY_OF_MSGPACKR, NOT_WHOLE, TOO_LARGE, isRefusal, isStackOverflow } from './refusals.js';
 import { kindOfThrown } from '../thrown.js';
 
@@ -45,6 +45,7 @@ export class Encoder {
     this.#definitions = new Definitions(memory);
     this.#packr = createPackr(this.#definitions);
     this.#boundedCopy = createBoundedCopy(this.#packr, itemBytesMax);
+    prepareBuffer(this.#scratch, this.#boundedCopy);   // lives as long as this does, and its map with it
   }
 
   /** True while an item is being packed: a toJSON() or a getter of it has called back. */
@@ -116,7 +117,7 @@ export class Encoder {
   }
 
   #pack(item: object, target: Buffer<ArrayBufferLike>, offset: number): Buffer {
-    if (target.copy !== this.#boundedCopy) target.copy = this.#boundedCopy;
+    if (target.copy !== this.#boundedCopy) prepareBuffer(target, this.#boundedCopy);
     this.#definitions.begin();
     this.#packing += 1;
     try {

@@ -1,3 +1,4 @@
+import { copyBytes } from '../copy-bytes.js';
 import { LastwordError } from '../errors.js';
 import { hasWriterExited, ringDoorbell, producerGeneration, sleepProducer, wakeWriter } from '../ring/doorbell.js';
 import { frameBytes, makePadding, writeItemHeader } from '../ring/frame.js';
@@ -100,7 +101,7 @@ export class ItemProducer {
     const addresses: number[] = [];
     let address = start;
     for (const payload of payloads) {
-      this.#memory.bytes.set(payload, address + FRAME_HEADER_BYTES);
+      copyBytes(this.#memory.bytes, address + FRAME_HEADER_BYTES, payload);
       this.#assertDepth(address + FRAME_HEADER_BYTES, payload.byteLength);
       addresses.push(address);
       address += frameBytes(payload.byteLength);
@@ -172,7 +173,7 @@ export class ItemProducer {
       if (address === FULL) return SEALED_COUNT;
     }
     this.#isRefusing = false;
-    this.#memory.bytes.set(kept, address + FRAME_HEADER_BYTES);
+    copyBytes(this.#memory.bytes, address + FRAME_HEADER_BYTES, kept);
     return this.#take(slot, incarnation, address, kept.byteLength);
   }
 

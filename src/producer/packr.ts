@@ -55,6 +55,20 @@ function assertAsJson(object: object): void {
   if (types.isMap(object) || types.isBoxedPrimitive(object) || ArrayBuffer.isView(object) || types.isAnyArrayBuffer(object)) throw NOT_AS_JSON;
 }
 
+/** A buffer with what msgpackr, asked for the buffer instead of a view of it, leaves there. */
+type PackBuffer = Uint8Array & { dataView?: DataView; copy?: Buffer['copy']; start?: number; end?: number };
+
+/**
+ * Gives a buffer all members that it ever has here, in one order: then V8 has one map for all of them. With several, those that only
+ * grown items have die in a collection, and msgpackr's code that was compiled for them is thrown away after each.
+ */
+export function prepareBuffer(buffer: PackBuffer, boundedCopy: Buffer['copy']): void {
+  buffer.dataView ??= new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  buffer.copy = boundedCopy;
+  buffer.start = 0;
+  buffer.end = 0;
+}
+
 /**
  * msgpackr calls copy() on a buffer that has become too small: the one place where the growth of an item can be bounded.
  * A string that alone is too large is known by the size of the new buffer, before its bytes are touched.
@@ -64,7 +78,7 @@ export function createBoundedCopy(packr: Packr, itemBytesMax: number): Buffer['c
     const isTooLarge = packr.position - sourceStart > itemBytesMax
       || (target.byteLength > this.byteLength + PAGE_BYTES && target.byteLength / BUFFER_BYTES_PER_CHARACTER > 2 * itemBytesMax + PAGE_BYTES);
     if (isTooLarge) throw TOO_LARGE;
-    (target as Buffer).copy = boundedCopy;
+    prepareBuffer(target, boundedCopy);
     return plainCopy.call(this, target, targetStart, sourceStart, sourceEnd);
   };
 }
