@@ -1,6 +1,7 @@
 import { figure, table, whole } from '../format.js';
 import { bytesOf, type Load } from '../load/pool.js';
 import type { Run } from '../cells/entrant.js';
+import { dropPageCache } from '../cells/page-cache.js';
 import { withRivals, type Rival } from '../cells/rival.js';
 import { CONTENDERS, OURS } from '../peers/all.js';
 import type { Kind } from '../peers/contender.js';
@@ -19,6 +20,8 @@ export interface CellExtent {
   readonly repetitions: number;
   /** Longest run of a contender that is slow, ms; it gets fewer items then, but not less than a tenth. */
   readonly runMsMax: number;
+  /** The page cache is dropped before each run. */
+  readonly dropsCaches: boolean;
 }
 
 /** One cell of the table. `times` is the least that is wanted, as a multiple of the best recorder of files. */
@@ -111,24 +114,28 @@ function isHopeless(rival: Rival, runs: ReadonlyMap<Rival, Run>, times: number):
 }
 
 /** Everybody's runs, one after the other in every repetition. */
-async function runAll(rivals: readonly Rival[], cell: Cell, { repetitions, runMsMax }: CellExtent): Promise<Row[]> {
+async function runAll(rivals: readonly Rival[], cell: Cell, { repetitions, runMsMax, dropsCaches }: CellExtent): Promise<Row[]> {
+  const run = (rival: Rival, items: number): Promise<Run> => {
+    if (dropsCaches) dropPageCache();
+    return rival.run(items);
+  };
   const there = rivals.filter(({ unavailable }) => unavailable === undefined);
   const itemsOf = new Map<Rival, number>();
   const runs = new Map<Rival, Run[]>(rivals.map((rival) => [rival, []]));
   const first = new Map<Rival, Run>();
   for (const rival of there) {
-    const run = await rival.run(cell.items * TRY_OUT);
-    first.set(rival, run);
-    itemsOf.set(rival, Math.ceil(Math.min(cell.items, Math.max(speedOf(run) * runMsMax, cell.items * TRY_OUT))));
+    const tried = await run(rival, cell.items * TRY_OUT);
+    first.set(rival, tried);
+    itemsOf.set(rival, Math.ceil(Math.min(cell.items, Math.max(speedOf(tried) * runMsMax, cell.items * TRY_OUT))));
   }
   const warmed = there.filter((rival) => !isHopeless(rival, first, HOPELESS_COLD));
   const warm = new Map<Rival, Run>();
-  for (const rival of warmed) warm.set(rival, await rival.run(itemsOf.get(rival) ?? 0));
+  for (const rival of warmed) warm.set(rival, await run(rival, itemsOf.get(rival) ?? 0));
   for (let repetition = 0; repetition < repetitions; repetition += 1) {
     const isLast = repetition === repetitions - 1;
     for (const rival of turned(there, repetition)) {
       if (!isLast && (!warm.has(rival) || isHopeless(rival, warm, HOPELESS))) continue;
-      runs.get(rival)?.push(await rival.run(itemsOf.get(rival) ?? 0));
+      runs.get(rival)?.push(await run(rival, itemsOf.get(rival) ?? 0));
     }
   }
   return rivals.map((rival) => rowOf(rival, runs.get(rival) ?? []));
