@@ -1,4 +1,4 @@
-const { fill } = Buffer.prototype as { fill: (this: Uint8Array, value: Uint8Array, offset: number, end: number) => void };
+const prototype = Buffer.prototype as { fill: (this: Uint8Array, value: Uint8Array, offset: number, end: number) => void };
 
 /**
  * Copies `source` to `at` in `target`, as memcpy does. TypedArray.prototype.set() is slower where either is shared memory: V8 then
@@ -8,5 +8,5 @@ const { fill } = Buffer.prototype as { fill: (this: Uint8Array, value: Uint8Arra
 export function copyBytes(target: Uint8Array, at: number, source: Uint8Array): void {
   const bytes = source.byteLength;
   if (bytes === 0) return;   // fill() has nothing to repeat then
-  fill.call(target, source, at, at + bytes);
+  prototype.fill.call(target, source, at, at + bytes);
 }

@@ -156,17 +156,23 @@ export class CountedEngine {
 /** Bytes that are copied from array to array. */
 function copiedDuring(act: () => void): number {
   const { set, slice, copyWithin } = Uint8Array.prototype;
-  const { copy } = Buffer.prototype;
+  const { copy, fill } = Buffer.prototype as { copy: Buffer['copy']; fill: (this: Buffer, value: unknown, ...range: number[]) => Buffer };
   let bytes = 0;
   Uint8Array.prototype.set = function counted(source, offset) { bytes += source.length; set.call(this, source, offset); };
   Uint8Array.prototype.slice = function counted(...args) { const made = slice.apply(this, args); bytes += made.length; return made; };
   Uint8Array.prototype.copyWithin = function counted(...args) { bytes += this.length; return copyWithin.apply(this, args); };
   Buffer.prototype.copy = function counted(...args: Parameters<Buffer['copy']>) { const copied = copy.apply(this, args); bytes += copied; return copied; };
+  Object.assign(Buffer.prototype, {
+    fill(this: Buffer, value: unknown, ...range: number[]): Buffer {
+      if (value instanceof Uint8Array) bytes += value.byteLength;
+      return fill.call(this, value, ...range);
+    },
+  });
   try {
     act();
     return bytes;
   } finally {
     Object.assign(Uint8Array.prototype, { set, slice, copyWithin });
-    Buffer.prototype.copy = copy;
+    Object.assign(Buffer.prototype, { copy, fill });
   }
 }
