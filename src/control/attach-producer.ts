@@ -35,10 +35,9 @@ async function attach(given: ProducerPort, options: { redact?: Redact | undefine
     if (known.isClosed) throw new LastwordError('LASTWORD_NOT_OPEN', 'the producer that was attached with this port is closed');
     return known;
   }
-  // Loaded only here: whoever opens a sidecar has no use for it, and few descriptors perhaps.
-  const [answer, { AttachedProducer: Attached }] = await Promise.all([
-    shakeHands(port, { hasRedact: redact !== undefined, attached: [...attached.keys()] }), import('../producers/attached-producer.js'),
-  ]);
+  // Loaded only here: whoever opens a sidecar has no use for it, and few descriptors perhaps. And before the ports of a welcome are there.
+  const { AttachedProducer: Attached } = await import('../producers/attached-producer.js');
+  const answer = await shakeHands(port, { hasRedact: redact !== undefined, attached: [...attached.keys()] });
   const producer = 'welcome' in answer ? begin(Attached, answer.welcome, redact) : attached.get('known' in answer ? answer.known : '');
   if (producer === undefined) throw new LastwordError('LASTWORD_NOT_OPEN', 'the producer was closed meanwhile');
   byPort.set(port, producer);

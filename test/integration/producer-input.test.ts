@@ -84,8 +84,13 @@ describe('attachProducer refuses', () => {
     const port = sidecar.createProducerPort();
     // It says hello, and gives the port away before the answer comes.
     const first = one.told(async (state, { given, to }) => {
+      const { port } = given;
+      const said = new Promise<void>((resolve) => {
+        const post = port.postMessage.bind(port);
+        port.postMessage = (message: unknown) => { post(message); resolve(); };
+      });
       const attaching = state.attachProducer(given);
-      await new Promise((resolve) => { queueMicrotask(() => { queueMicrotask(() => { resolve(undefined); }); }); });
+      await Promise.race([said, attaching]);
       to.postMessage({ port: given.port }, [given.port]);
       await attaching;
     }, { given: port, to: port2 }, [port.port, port2]);

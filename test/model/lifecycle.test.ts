@@ -10,7 +10,7 @@ import { SEED } from '../support/random.js';
 import { counted } from '../support/trials.js';
 import { Runs } from './runs.js';
 
-const RUNS = Number(process.env['LASTWORD_MODEL_RUNS'] ?? 1_500);
+const RUNS = Number(process.env['LASTWORD_MODEL_RUNS'] ?? 1_000);
 const { LASTWORD_MODEL_PATH: path } = process.env;
 /** Below the bound of a test, so that the commands are printed. */
 const RUNS_MS_MAX = Math.max(160_000, RUNS * 100);

@@ -5,7 +5,7 @@ import { stress, stressedPackage } from '../support/producers/stress.js';
 import { SEED } from '../support/random.js';
 import { counted } from '../support/trials.js';
 
-const SEEDS = Number(process.env['LASTWORD_PRODUCER_SEEDS'] ?? 15);
+const SEEDS = Number(process.env['LASTWORD_PRODUCER_SEEDS'] ?? 10);
 
 test(`P1 P11: whatever four producers do and however they end, each thread has what was accepted, once and in order: ${SEEDS} seeds`, { timeout: SEEDS * 60_000 }, async ({ task }) => {
   counted(task, SEEDS);
