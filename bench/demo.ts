@@ -27,13 +27,13 @@ async function main(): Promise<number> {
     input: { type: 'string', multiple: true }, threads: { type: 'string', default: '200' }, repeat: { type: 'string' },
     directory: { type: 'string' }, seed: { type: 'string' }, help: { type: 'boolean' },
   });
+  const threads = wholeNumber('threads', options.threads, THREADS_MIN, THREADS_MAX);
+  const repeat = options.repeat === undefined ? undefined : wholeNumber('repeat', options.repeat, 1, REPEAT_MAX);
+  const seed = seedOf(options.seed);
   if (options.help === true) {
     print(`${USAGE}\n`);
     return 0;
   }
-  const threads = wholeNumber('threads', options.threads, THREADS_MIN, THREADS_MAX);
-  const repeat = options.repeat === undefined ? undefined : wholeNumber('repeat', options.repeat, 1, REPEAT_MAX);
-  const seed = seedOf(options.seed);
   const inputs = options.input ?? process.env['LASTWORD_CORPUS']?.split(delimiter).filter((path) => path !== '') ?? [];
   const asked = options.directory === undefined ? undefined : madeDirectory(options.directory);
   const { parts, text } = inputs.length > 0 ? realLoad(inputs, threads - 1, repeat) : generatedLoad(threads - 1, seed, repeat);

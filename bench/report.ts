@@ -12,7 +12,11 @@ const RESULTS = fileURLToPath(new URL('../../bench/results', import.meta.url));
 const DOCUMENTS = ['../../README.md', '../../docs/performance.md'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 
 function main(): Promise<number> {
-  const { directory } = parseOptions({ directory: { type: 'string', default: RESULTS } });
+  const { directory, help } = parseOptions({ directory: { type: 'string', default: RESULTS }, help: { type: 'boolean' } });
+  if (help === true) {
+    process.stdout.write(`${USAGE}\n`);
+    return Promise.resolve(0);
+  }
   const names = readdirSync(directory).sort();
   const all = names.filter((name) => name.endsWith('.json')).map((name): Committed =>
     ({ stem: name.slice(0, -'.json'.length), outcome: JSON.parse(readFileSync(join(directory, name), 'utf8')) as Outcome }));

@@ -28,10 +28,15 @@ const DIGITS = 5;
 async function main(): Promise<number> {
   const options = parseOptions({
     quick: { type: 'boolean', default: false }, 'drop-caches': { type: 'boolean', default: false }, only: { type: 'string', multiple: true }, seed: { type: 'string' }, json: { type: 'string' },
+    help: { type: 'boolean' },
   });
   const unknown = options.only?.find((name) => !SCENARIO_NAMES.includes(name as Scenario));
   if (unknown !== undefined) throw new UsageError(`--only takes one of ${SCENARIO_NAMES.join(', ')}, not '${unknown}'`);
   const seed = seedOf(options.seed);
+  if (options.help === true) {
+    print(`${USAGE}\n`);
+    return 0;
+  }
   if (options.json !== undefined) claimFile(options.json);
 
   const dropsCaches = options['drop-caches'];

@@ -26,12 +26,18 @@ export type LastwordErrorCode = (typeof ERROR_CODES)[number];
 
 /** What is known about the failure: ids, ranges, numbers. Never payload. */
 export interface LastwordErrorContext {
+  /** The thread it is about. */
   threadId?: string;
+  /** The option that was refused, and its value. */
   option?: string;
   value?: unknown;
+  /** The system's number; `cause` has the error itself. */
   errno?: number;
+  /** The file or folder. */
   path?: string;
+  /** Who has the thread open: a process, with the time (RFC 3339) at which its sidecar was opened, or another JavaScript thread of this one. */
   owner?: { pid: number; host: string; since: string } | { producer: number };
+  /** Accepted items that are not as safe as was asked: ordinals, `to` included. */
   unwritten?: { threadId: string; from: number; to: number }[];
   [member: string]: unknown;
 }

@@ -21,19 +21,24 @@ export interface ListOptions {
 /** A thread as a list shows it. */
 export interface ThreadSummary {
   id: ThreadId;
+  /** The rollout; absolute. */
   path: string;
+  /** The thread that spawned it, as its header says; undefined for a root. */
   parentId: ThreadId | undefined;
+  /** The thread whose history it goes on from; undefined unless it is a fork. */
   forkedFrom: ThreadId | undefined;
   /** RFC 3339, UTC: the header's. */
   createdAt: string;
   /** RFC 3339, UTC: the file's last change. */
   updatedAt: string;
+  /** Size of the rollout. */
   bytes: number;
   archived: boolean;
+  /** `title` of the metadata, where it is a string. */
   title: string | undefined;
   /** First user message, at most 200 characters. */
   preview: string | undefined;
-  /** Who may append now. */
+  /** Who may append now: this sidecar, or another process; undefined where nobody has it open. */
   owner: 'self' | { pid: number; host: string } | undefined;
   /** What header and later changes have set. In a list: changes within 2 MiB of the rollout's beginning and end. */
   meta: Record<string, unknown>;

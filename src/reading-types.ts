@@ -17,6 +17,7 @@ export interface ReadOptions {
   view?: 'raw' | 'effective' | 'resume' | undefined;
   /** Goes on with records as they are written; ends (returns) on abort, or when nobody holds the thread's lease any more. */
   follow?: boolean | undefined;
+  /** Aborted: reading throws its reason, or, with `follow`, returns. */
   signal?: AbortSignal | undefined;
   /** A line that is no valid record, or an order that is not. Default: skipped; readThread() says at debug how many. */
   onDamage?: ((damage: Damage) => void) | undefined;
@@ -33,16 +34,21 @@ export interface ReadOptions {
  */
 export interface Damage {
   kind: 'torn' | 'malformed' | 'too-long' | 'checksum' | 'gap' | 'duplicate';
+  /** Where it begins: bytes from the start of the file. */
   offset: number;
+  /** How long it is, newline included. */
   bytes: number;
+  /** The record that may be lost there, or is there twice; undefined where nothing says. */
   ordinal?: number | undefined;
 }
 
 /** What verification found in one rollout. */
 export interface VerifyReport {
+  /** The rollout; relative where what was verified was named so. */
   path: string;
   /** Whole records. */
   records: number;
+  /** Size of the file. */
   bytes: number;
   /** Records whose checksum was there and right. */
   checked: number;
@@ -66,6 +72,7 @@ export interface ImportReport {
 export interface VerifyOptions {
   /** Files at the same time, each on a thread of its own: 1 to 64. Default: the cores there are. */
   concurrency?: number | undefined;
+  /** Aborted: verifyRollouts() rejects with its reason. */
   signal?: AbortSignal | undefined;
   /** After each file. */
   onProgress?: ((done: number, total: number) => void) | undefined;

@@ -4,8 +4,10 @@ import type { MessagePort } from 'node:worker_threads';
 import type { LastwordError } from './errors.js';
 import type { ListOptions, ThreadPage, ThreadSummary } from './list-types.js';
 import type { ReadOptions } from './reading-types.js';
+import type { SidecarStats } from './stats-types.js';
 
 export type { ListOptions, ThreadPage, ThreadSummary } from './list-types.js';
+export type { Histogram, SidecarStats } from './stats-types.js';
 export type { Damage, ImportReport, ReadOptions, VerifyOptions, VerifyReport } from './reading-types.js';
 
 /** Lower-case UUID. New ids are version 7, so that an id alone gives its file. */
@@ -119,11 +121,11 @@ export interface Sidecar extends EventEmitter<{ [E in keyof SidecarEvents]: [Sid
   stats(): SidecarStats;
 }
 
-/** What a sidecar emits, and publishes on the channels `lastword:<event>` of node:diagnostics_channel. */
+/** What a sidecar emits, with one object each, and publishes on the channels `lastword:<event>` of node:diagnostics_channel. */
 export interface SidecarEvents {
   /** Items appended after their thread was sealed; at most one event a second and thread. */
   late: { threadId: ThreadId; count: number };
-  /** Writing fails; items queue, and it is tried again. Once per episode. */
+  /** Writing fails; items queue, and it is tried again. Once per episode. Of no thread: no writer can be started any more, and the host thread writes. */
   degraded: { threadId: ThreadId | undefined; error: LastwordError };
   /** Writing works again; nothing that was queued is lost. */
   recovered: { threadId: ThreadId | undefined };
@@ -159,14 +161,16 @@ export interface ResumeThreadOptions {
   ifMissing?: 'error' | 'create' | undefined;
   /** Of the fresh thread. */
   create?: CreateThreadOptions | undefined;
+  /** Ends the wait for a close that is under way. */
   signal?: AbortSignal | undefined;
 }
 
 /** A thread as everyone may see it. */
 export interface LiveThread {
   readonly id: ThreadId;
+  /** The thread that spawned it, as its header says; undefined for a root. */
   readonly parentId: ThreadId | undefined;
-  /** The rollout. */
+  /** The rollout; absolute. */
   readonly path: string;
   readonly state: ThreadState;
   /**
@@ -174,7 +178,9 @@ export interface LiveThread {
    * after resume accepted and written are the next ordinal, synced is 0 until this writer's first sync.
    */
   readonly accepted: number;
+  /** Ordinals below it survive the death of the process. */
   readonly written: number;
+  /** Ordinals below it survive power loss. */
   readonly synced: number;
   /** As Thread.close(). */
   close(options?: CloseOptions): Promise<ThreadCloseReceipt>;
@@ -182,8 +188,9 @@ export interface LiveThread {
 
 /** The handle of a thread: where an agent's items go. */
 export interface Thread<I extends { type: string } = RolloutItem> extends LiveThread, AsyncDisposable {
+  /** Which of createThread(), resumeThread() and forkThread() made this handle. */
   readonly origin: 'created' | 'resumed' | 'forked';
-  /** What resume found at the end of the file. */
+  /** The torn end that resume has cut: its bytes, and the file beside the rollout that keeps them; undefined where the end was whole. */
   readonly recovery: { tornBytes: number; keptAt: string } | undefined;
   /** Aborted when the close of this thread or an ancestor begins, before tracked work is awaited: the agent's cue to stop. */
   readonly signal: AbortSignal;
@@ -232,13 +239,15 @@ export interface Thread<I extends { type: string } = RolloutItem> extends LiveTh
   close(options?: CloseOptions): Promise<ThreadCloseReceipt>;
 }
 
-/** Options of flush(). `timeoutMs` defaults to the sidecar's closeTimeoutMs. */
+/** Options of flush(). `durability` defaults to the sidecar's, `timeoutMs` to its closeTimeoutMs. Past it, or aborted, only the wait ends. */
 export interface FlushOptions { durability?: Durability | undefined; timeoutMs?: number | undefined; signal?: AbortSignal | undefined }
-/** Options of publish(). */
+/** Options of publish(). `durability`, before subscribers are called, defaults to the sidecar's; `signal` ends the wait only. */
 export interface PublishOptions { durability?: Durability | undefined; signal?: AbortSignal | undefined }
 /** Options of close(). */
 export interface CloseOptions {
+  /** What is waited for. Default: the sidecar's. */
   durability?: Durability | undefined;
+  /** Bound of the whole close, descendants included. Default: the sidecar's closeTimeoutMs. */
   timeoutMs?: number | undefined;
   /** Default true. false: seal right after `signal` aborted; work still held makes `forced` true and is in `heldBy`. */
   waitForTracked?: boolean | undefined;
@@ -248,7 +257,7 @@ export interface CloseOptions {
    */
   abandon?: boolean | undefined;
 }
-/** What a flush proves. */
+/** What a flush proves: so much of that thread has that durability. */
 export interface Receipt { threadId: ThreadId; durability: Durability; /** Every ordinal below has it. */ nextOrdinal: number }
 /** What a close proves. */
 export interface ThreadCloseReceipt extends Receipt {
@@ -263,7 +272,7 @@ export interface ThreadCloseReceipt extends Receipt {
   /** Where the records are that could not be written, from `nextOrdinal` on; importSalvage() puts them back. */
   salvage: string | undefined;
 }
-/** Since openSidecar. */
+/** Since openSidecar(): threads closed, items taken, bytes written, items late, threads sealed while work was held, and how long it was open. */
 export interface SidecarCloseReceipt { threads: number; items: number; bytes: number; late: number; forced: number; durationMs: number }
 
 /** What createProducerPort() gives; `port` goes into the transferList. */
@@ -277,20 +286,3 @@ export interface Producer extends AsyncDisposable, Pick<Sidecar, 'createThread' 
   /** Closes its threads (not forced), then gives its memory back. @throws as Thread.close(); it may be called again */
   close(): Promise<void>;
 }
-
-/** Figures of a sidecar. */
-export interface SidecarStats {
-  threads: { open: number; closing: number; closed: number };
-  items: { accepted: number; written: number; late: number };
-  bytes: { written: number; unsynced: number; ringUsed: number; ringCapacity: number; overflow: number };
-  files: { open: number; opened: number; evicted: number };
-  /** Milliseconds. */
-  latency: { write: Histogram; sync: Histogram; flush: Histogram };
-  /** The system call the writer is in, and for how long; undefined when in none. */
-  busy: { call: string; ms: number } | undefined;
-  writerRestarts: number;
-  /** What crossed between host and writer beside items: commands sent, times the host woke the writer after an append, times the writer slept. */
-  signals: { commands: number; notifies: number; parks: number };
-}
-/** A distribution: count, quantiles, largest. */
-export interface Histogram { count: number; p50: number; p99: number; max: number }

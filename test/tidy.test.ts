@@ -118,6 +118,14 @@ describe('the house', () => {
     else expect(document, 'npm run docs:promises').toBe(withTable(document));
   });
 
+  test('lists every decision, and each has its context, the decision and its consequences', () => {
+    const index = read('docs/adr/README.md');
+    const decisions = filesBelow('docs/adr', '.md').filter((path) => !path.endsWith('README.md'));
+    const listed = [...index.matchAll(/^\| \[(\d{4})\]\((\1-[\w-]+\.md)\) \| (.+) \|$/gm)];
+    expect(listed.map(([, number, file, title]) => [`docs/adr/${file}`, `# ${number} · ${title}`])).toEqual(decisions.map((path) => [path, read(path).split('\n')[0]]));
+    expect(decisions.flatMap((path) => ['**Context.**', '**Decision.**', '**Consequences.**'].filter((part) => !read(path).includes(`\n${part}`)).map((part) => `${path} lacks ${part}`))).toEqual([]);
+  });
+
   test('links to files that exist', () => {
     const broken = DOCUMENTS.flatMap((path) =>
       [...read(path).replaceAll(/```.*?```/gs, '').matchAll(/\]\(([^)\s]+)[^)]*\)/g)]

@@ -1,12 +1,12 @@
 /** Which rollout is meant: by its path, by its id, or by the beginning of its id. */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { placeOf } from '../reader/lease-holder.js';
 import { ROOTS } from '../reader/lists/place.js';
 import { walk } from '../reader/lists/walk.js';
 import { locateRollout } from '../reader/locate.js';
 import { readRollout } from '../reader/read.js';
-import { parseRolloutPath } from '../rollout/rollout-path.js';
+import { JOBS, parseRolloutPath } from '../rollout/rollout-path.js';
 import { parseThreadId } from '../rollout/thread-id.js';
 import type { ThreadId } from '../types.js';
 import { CommandError, EXIT } from './failure.js';
@@ -23,8 +23,8 @@ const CANDIDATES_MAX = 10;
 const NAMES_AT_ONCE = 10_000;
 
 /**
- * What has a `/` in it, or ends in `.jsonl` or `.jsonl.zst`, is a path; everything else is an id, or the beginning of one, of a thread below
- * `directory`. @throws CommandError
+ * What has a `/` in it, or ends in `.jsonl` or `.jsonl.zst`, is a path; everything else is an id, or the beginning of one, of a thread or a job
+ * below `directory`. @throws CommandError
  */
 export async function findThread(text: string, directory: string): Promise<FoundThread> {
   if (text.includes('/') || /\.jsonl(\.zst)?$/.test(text)) return atPath(resolve(text));
@@ -41,13 +41,13 @@ export async function findThread(text: string, directory: string): Promise<Found
 /** The directory of a sidecar, or Codex's home. @throws CommandError, system errors */
 export async function rootOf(directory: string): Promise<string> {
   const root = resolve(directory);
-  const stats = await Promise.all([root, ...Object.values(ROOTS).map((name) => join(root, name))].map(kindOf));
+  const stats = await Promise.all([root, ...[...Object.values(ROOTS), JOBS].map((name) => join(root, name))].map(kindOf));
   if (stats[0] !== 'folder') {
     const what = stats[0] === undefined ? 'there is no directory' : 'it is no directory';
     throw new CommandError('LASTWORD_THREAD_NOT_FOUND', `${what}: ${root}`, { exit: EXIT.notFound, advice: 'check the path' });
   }
   if (!stats.includes('folder', 1)) {
-    throw new CommandError('LASTWORD_THREAD_NOT_FOUND', `there are no rollouts in ${root}: neither sessions nor archived_sessions`, { exit: EXIT.notFound, advice: 'give the directory that the sidecar was opened with' });
+    throw new CommandError('LASTWORD_THREAD_NOT_FOUND', `there are no rollouts in ${root}: neither sessions, archived_sessions nor jobs`, { exit: EXIT.notFound, advice: 'give the directory that the sidecar was opened with' });
   }
   return root;
 }
@@ -84,12 +84,14 @@ async function atPath(path: string): Promise<FoundThread> {
 /** @throws CommandError where none or several begin so */
 async function idOf(prefix: string, root: string): Promise<ThreadId> {
   const found = new Set<ThreadId>();
+  const look = (name: string): void => {
+    const { id, isCompressed = true } = parseRolloutPath(name) ?? {};
+    if (id?.startsWith(prefix) === true && !isCompressed) found.add(id);
+  };
   for (const isArchived of [false, true]) {
-    for await (const { name } of walk(root, { isArchived, direction: 'desc', after: undefined, count: NAMES_AT_ONCE })) {
-      const { id, isCompressed = true } = parseRolloutPath(name) ?? {};
-      if (id?.startsWith(prefix) === true && !isCompressed) found.add(id);
-    }
+    for await (const { name } of walk(root, { isArchived, direction: 'desc', after: undefined, count: NAMES_AT_ONCE })) look(name);
   }
+  if (await kindOf(join(root, JOBS)) === 'folder') for (const name of await readdir(join(root, JOBS))) look(name);
   const [id, ...others] = found;
   if (id === undefined) throw noThread(prefix, root);
   if (others.length === 0) return id;

@@ -34,12 +34,13 @@ export interface JobOptions<Row extends object, Result> {
 }
 /** Options of resumeJob(): those left out are as the job was started with. */
 export type ResumeJobOptions<Row extends object, Result> = Pick<JobOptions<Row, Result>, 'worker'> & Partial<Omit<JobOptions<Row, Result>, 'id' | 'rows' | 'idColumn' | 'worker'>>;
-/** What a worker is given to do. `index` counts rows from 0, `attempt` from 1. */
+/** What a worker is given to do: a row as it was logged. `index` counts rows from 0, `attempt` from 1. */
 export interface JobItem<Row> { jobId: ThreadId; itemId: string; index: number; row: Row; attempt: number }
 /** What became of a report. */
 export interface JobReportAnswer {
   /** True: it is the result of the item, once it is written (and, with an asynchronous resultSchema, valid). */
   accepted: boolean;
+  /** Why not; undefined where it was accepted. */
   reason?: 'already reported' | 'not running' | 'unknown item' | 'stale attempt' | 'invalid result' | 'job ended' | undefined;
 }
 /** What a worker is given beside its item. */
@@ -53,11 +54,13 @@ export interface JobContext<Result> {
 export type JobItemStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
 /** A job that runs or has run. Iterating gives every item that ended so far or ends, once, the latest progress, and at last `done`. */
 export interface Job<Result> extends AsyncIterable<JobEvent<Result>> {
+  /** For resumeJob(); the id of its log, and the parentId of its agents. */
   readonly id: ThreadId;
   /** For reports from outside the worker function. The first valid one of the current attempt wins; others are refused, never an error. @throws LASTWORD_RING_FULL: it was not taken, and may be given again */
   report(itemId: string, result: Result): JobReportAnswer;
   /** No item starts any more; running ones are aborted and cancelled, the rest is cancelled. */
   stop(reason?: string): void;
+  /** At this moment. */
   readonly progress: JobProgress;
   /**
    * Resolves when the end is `written`. Never rejects for item failures. 'failed' when every item failed. Rejects with
@@ -69,12 +72,12 @@ export interface Job<Result> extends AsyncIterable<JobEvent<Result>> {
 /** Counts of items. */
 export interface JobProgress {
   total: number; pending: number; running: number; completed: number; failed: number; cancelled: number;
-  /** At the rate of this run so far; undefined before the first item ended. */
+  /** Ms until the last item ends, at the rate of this run so far; undefined before the first item ended. */
   etaMs: number | undefined;
 }
-/** The end of a job; items in the order of the rows. */
+/** The end of a job; items in the order of the rows. `outputCsvPath` is absolute; undefined where no output was asked for. */
 export interface JobResult<Result> { id: ThreadId; status: 'completed' | 'failed' | 'cancelled'; items: JobItemResult<Result>[]; outputCsvPath: string | undefined }
-/** An item: `attempts` counts those that were begun. */
+/** An item: `attempts` counts those that were begun. `result` is there when it is completed, `error`, in words, when it failed or was cancelled. */
 export interface JobItemResult<Result> { itemId: string; index: number; status: JobItemStatus; attempts: number; result?: Result | undefined; error?: string | undefined }
 /** What a job says while it runs. */
 export type JobEvent<Result> = { type: 'item'; item: JobItemResult<Result> } | { type: 'progress'; progress: JobProgress } | { type: 'done' };

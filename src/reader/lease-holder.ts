@@ -6,13 +6,13 @@ import { HEARTBEAT_AGE_MAX_MS } from '../../worker/lease/owner-file.js';
 import { codexLockPath, findFlock } from '../../worker/lease/flocks.js';
 import { decodeOwner, OWNER_BYTES_MAX, type LeaseOwner } from '../../worker/lease/owner.js';
 import { systemProcesses } from '../../worker/lease/processes.js';
-import { parseRolloutPath } from '../rollout/rollout-path.js';
+import { JOBS, parseRolloutPath } from '../rollout/rollout-path.js';
 import type { ThreadId } from '../types.js';
 
-/** Levels of `sessions/YYYY/MM/DD` and `archived_sessions` below the root. */
-const DEPTHS = { sessions: 4, archived_sessions: 1 } as const;
+/** Levels of `sessions/YYYY/MM/DD`, `archived_sessions` and `jobs` below the root. */
+const DEPTHS = { sessions: 4, archived_sessions: 1, [JOBS]: 1 } as const;
 
-/** The directory and the thread of a rollout; undefined for a file that lies in no directory of rollouts. */
+/** The directory and the thread of a rollout, or of a job's log; undefined for a file that lies in no directory of rollouts. */
 export function placeOf(path: string): { directory: string; id: ThreadId } | undefined {
   const id = parseRolloutPath(path)?.id;
   for (const [name, depth] of Object.entries(DEPTHS)) {

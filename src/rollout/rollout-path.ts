@@ -6,7 +6,7 @@ import { parseThreadId, timeOf } from './thread-id.js';
 /** Last moment whose year has four digits; an id may claim a later one, a folder may not. */
 const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** The folder of the logs of jobs. */
-const JOBS = 'jobs';
+export const JOBS = 'jobs';
 const NAME = /^rollout-(\d{4}(?:-\d\d){2}T\d\d(?:-\d\d){2})-([0-9a-fA-F-]{36})\.jsonl(\.zst)?$/;
 /** In `sessions/YYYY/MM/DD`. */
 const DATED = /^(.*\/sessions)\/(\d{4})\/(\d\d)\/(\d\d)(?:\/[^/]*)?$/s;

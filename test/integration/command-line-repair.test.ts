@@ -4,13 +4,15 @@ import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, sy
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { verifyRollout, type RolloutRecord, type Sidecar, type Thread } from 'lastword';
+import { runJob, type Job } from 'lastword/jobs';
 import { describe, expect, test } from 'vitest';
 import { plantRollouts } from '../../bench/load/rollouts.js';
+import { jobLogPath } from '../../src/rollout/rollout-path.js';
 import { lastword, lastwordJson, mutantCommand, startLastword } from '../support/command-line.js';
 import { unlookingWriter } from '../support/mutants.js';
 import { secondProcess } from '../support/second-process.js';
 import { numbered, openTestSidecar, recordsOf, temporaryFolder, upTo } from '../support/sidecars.js';
-import { within } from '../support/steps.js';
+import { deferred, within } from '../support/steps.js';
 
 const TORN = '{"timestamp":"2026-11-21T02:35:23.058Z","ordinal":11,"ty';
 
@@ -30,6 +32,18 @@ async function tornThread(): Promise<{ sidecar: Sidecar; thread: Thread; whole: 
   const whole = readFileSync(thread.path);
   appendFileSync(thread.path, TORN);
   return { sidecar, thread, whole };
+}
+
+/** A job at work on its only item, whose log is five records. */
+async function runningJob(): Promise<{ directory: string; job: Job<unknown>; path: string }> {
+  const sidecar = await openTestSidecar({ writerUrl: unlookingWriter() });
+  const isAtWork = deferred();
+  const job = await runJob(sidecar, {
+    rows: [{ question: 'six times seven' }],
+    worker: () => { isAtWork.resolve(); return new Promise<never>(() => undefined); },
+  });
+  await within(isAtWork.promise, 'the worker');
+  return { directory: sidecar.directory, job, path: jobLogPath(sidecar.directory, job.id) };
 }
 
 function filesIn(directory: string): Record<string, string> {
@@ -171,4 +185,41 @@ describe('lastword repair', () => {
     }
     expect(readdirSync(dirname(path)).toSorted()).toEqual(['copy.jsonl', ...[1, 2, 3].map((number) => `copy.jsonl.torn-${number}`)]);
   });
+});
+
+test('the log of a job is found by the beginning of its id, shown, and followed until the job ends', async () => {
+  const { directory, job, path } = await runningJob();
+  const typesOf = (...args: string[]): string[] => lastwordJson<RolloutRecord>(args).map(({ type }) => type);
+  const begins = ['session_meta', 'job_created', 'item_added', 'job_ready', 'item_started'];
+  for (const args of [[path], [job.id, '--dir', directory], [job.id.slice(0, 13), '--dir', directory], [path, '--raw']]) expect(typesOf('show', ...args)).toEqual(begins);
+  // Lists are of agents.
+  expect(lastword(['ls', directory])).toMatchObject({ status: 0, stdout: '', stderr: '' });
+
+  const child = startLastword(['tail', '-f', '-n', '1', '--json', path]);
+  const ended = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => (JSON.parse((await within(lines.next(), 'the next line')).value as string) as RolloutRecord).type;
+  expect(await next()).toBe('item_started');
+  job.stop();
+  expect([await next(), await next()]).toEqual(['item_finished', 'job_finished']);
+  expect(await within(ended, 'the end of tail')).toEqual([0, null]);
+});
+
+test('the log of a job that runs is not repaired, and half a line at its end is no damage', async () => {
+  const { directory, job, path } = await runningJob();
+  const whole = readFileSync(path);
+  appendFileSync(path, TORN);
+  for (const args of [[path], [job.id.slice(0, 13), '--dir', directory]]) {
+    expect(lastword(['repair', '--write', ...args])).toMatchObject({ status: 5, stdout: '', stderr: expect.stringContaining(`is open in process ${process.pid} on `) as string });
+  }
+  expect(lastword(['verify', path])).toMatchObject({ status: 0, stdout: expect.stringContaining('all whole') as string });
+  const main = mutantCommand({ file: 'src/reader/lease-holder.js', find: ', [JOBS]: 1', replace: '' });
+  expect(lastword(['repair', '--write', path], { main }).status, 'the control').toBe(0);
+  expect(readFileSync(path)).toEqual(whole);
+  job.stop();
+  await job.result;
+  const ended = readFileSync(path);
+  appendFileSync(path, TORN);
+  expect(lastword(['repair', '--write', path])).toMatchObject({ status: 0, stderr: '' });
+  expect(readFileSync(path)).toEqual(ended);
 });

@@ -1,14 +1,14 @@
-/** The package as a stranger has it: packed, and installed in an empty project, with a PATH that holds node and npm alone. */
+/** The package as a stranger has it: packed, and installed in an empty project, with a PATH that holds node, npm and what a shell needs. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** Beside node, wherever that is. */
-const NPM = join(dirname(process.execPath), 'npm');
+/** All that PATH holds. Of npm's package, beside node, wherever that is; and of every shell. */
+const ON_PATH = { npm: ['npm', 'npx'], shell: ['sh', 'mkdir', 'cp'] } as const;
 const BOUND_MS = 120_000;
 
 export interface Ran { readonly stdout: string; readonly stderr: string }
@@ -23,7 +23,9 @@ export class Project {
   private constructor() {
     this.#path = join(this.folder, '.path');
     mkdirSync(this.#path);
-    for (const program of [process.execPath, NPM]) symlinkSync(program, join(this.#path, program === NPM ? 'npm' : 'node'));
+    symlinkSync(process.execPath, join(this.#path, 'node'));
+    for (const name of ON_PATH.npm) symlinkSync(join(dirname(process.execPath), name), join(this.#path, name));
+    for (const name of ON_PATH.shell) symlinkSync(onPath(name), join(this.#path, name));
   }
 
   /** With nothing in it. */
@@ -54,12 +56,23 @@ export class Project {
     cpSync(from, join(this.folder, to), { recursive: true });
   }
 
-  run(program: 'node' | 'npm', args: readonly string[], folder = this.folder): Promise<Ran> {
-    const env = { PATH: this.#path, HOME: process.env['HOME'] ?? '/', npm_config_update_notifier: 'false' };
+  run(program: 'node' | 'npm' | 'sh', args: readonly string[], folder = this.folder): Promise<Ran> {
+    const env = { PATH: this.#path, HOME: process.env['HOME'] ?? '/', npm_config_update_notifier: 'false', npm_config_loglevel: 'error' };
     return promisify(execFile)(join(this.#path, program), args, { cwd: folder, env, timeout: BOUND_MS });
+  }
+
+  /** A command as a document prints it. */
+  shell(command: string): Promise<Ran> {
+    return this.run('sh', ['-c', command]);
   }
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function onPath(name: string): string {
+  const path = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name)).find((one) => existsSync(one));
+  if (path === undefined) throw new Error(`there is no ${name} in PATH`);
+  return path;
 }

@@ -60,6 +60,7 @@ export const MAY_SKIP: readonly MaySkip[] = [
     name: 'the command line on real rollouts lists, shows and verifies every one (needs the real rollouts beside the project)',
     reason: 'no real rollouts beside the project',
   },
+  { name: 'a command of README, CONTRIBUTING or docs > on files by hand prints what it says (needs jq and python3)', reason: 'no jq or no python3' },
   { name: 'mistakes > no permission is named, and whose files they are (needs root)', reason: 'not run as root, or the project lies where another user may not read it' },
   ...[
     ...[80, 120].flatMap((columns) => ['ls', 'ls-tree', 'show', 'show-codex', 'help', 'ls-help'].map((scene) => `of ${columns} columns, ${scene} looks as it did`)),
