@@ -8,7 +8,7 @@ import { counted } from '../support/trials.js';
 import { SEED } from '../support/random.js';
 import { rejection, temporaryFolder } from '../support/sidecars.js';
 
-const CASES = 5000;
+const CASES = 2500;
 const PROCESSES = 2;
 /** Of the JavaScript heap, which ends the process when it is full. */
 const HEAP_MB = 64;

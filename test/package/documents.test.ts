@@ -6,7 +6,7 @@ import { transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { entryPrefix, ENTRY_SUFFIX } from '../../src/rollout/salvage-entry.js';
 import { COMMANDS, commandsIn, NOT_RUN, problemOf, stepsNotRun } from '../support/document-commands.js';
-import { PROGRAMS } from '../support/documents.js';
+import { FRAGMENTS, PROGRAMS, type Block } from '../support/documents.js';
 import { Project } from '../support/installed.js';
 import { idOfMinute } from '../support/planted-threads.js';
 import { idAt, plant } from '../support/planted.js';
@@ -31,13 +31,52 @@ let project: Project;
 beforeAll(async () => { project = await Project.create(); });
 afterAll(() => { project.remove(); });
 
-test.each(PROGRAMS)('the program $name does what its document says', async ({ document, name, source }) => {
+function beginsAs(text: string, kinds: Readonly<Record<string, unknown>>): string | undefined {
+  return Object.keys(kinds).find((kind) => text.startsWith(kind));
+}
+
+async function ran({ name }: Block, source: string): Promise<{ stdout: string; stderr: string }> {
   // `await using` is of Node 24.
   const { code } = await transform(source, { loader: 'ts', target: 'node20' });
   project.write(`${name}/program.mjs`, code);
-  const { stdout, stderr } = await project.run('node', ['program.mjs'], join(project.folder, name));
+  return project.run('node', ['program.mjs'], join(project.folder, name));
+}
+
+test.each(PROGRAMS)('the program $name does what its document says', async (program) => {
+  const { stdout, stderr } = await ran(program, program.source);
   expect(stderr).toBe('');
-  expect(stdout).toMatch(SAID[document] ?? /\n$/);
+  expect(stdout).toMatch(SAID[program.document] ?? /\n$/);
+});
+
+/** What a fragment takes as given, by how it begins: what stands before it, and behind. */
+const OPEN = "import { importSalvage, LastwordError, openSidecar } from 'lastword';\nconst sidecar = await openSidecar({ directory: 'rollouts' });\n";
+const WITH_THREAD = `${OPEN}const thread = await sidecar.createThread();\n`;
+const CLOSE = "await sidecar.close();\nconsole.log('closed');\n";
+const GIVEN: Readonly<Record<string, readonly [before: string, behind: string]>> = {
+  'if (sidecar.needsDrain)': [WITH_THREAD, CLOSE],
+  'const { salvage } =': [WITH_THREAD, CLOSE],
+  'try {\n  await thread.flush(': [WITH_THREAD, CLOSE],
+  'await openSidecar({ directory: \'rollouts\', writerUrl': ["import { openSidecar } from 'lastword';\nconst sidecar = ", CLOSE],
+  'import { runJob, resumeJob, showProgress }': [
+    `${OPEN}const answer = async (row) => ({ answer: row.question.length });\n`, `if (status !== 'completed' || items.some((item) => item.status !== 'completed')) throw new Error(status);\n${CLOSE}`,
+  ],
+  'const agent = await sidecar.createThread(': [
+    `${OPEN}import { runJob } from 'lastword/jobs';\nconst job = await runJob(sidecar, { rows: [{}], worker: async (item) => {\n`,
+    `return agent.parentId; } });\nif ((await job.result).status !== 'completed') throw new Error('not completed');\n${CLOSE}`,
+  ],
+};
+
+test.each(FRAGMENTS)('the fragment $name works with what it takes as given', async (fragment) => {
+  const [before, behind] = GIVEN[beginsAs(fragment.source, GIVEN) ?? ''] ?? [];
+  if (before === undefined || behind === undefined) throw new Error(`nothing says what ${fragment.name} takes as given`);
+  project.write(`${fragment.name}/writer/main.mjs`, "import 'lastword/worker';\n");
+  project.write(`${fragment.name}/questions.csv`, 'question\nhow?\nwhy?\n');
+  expect((await ran(fragment, `${before}${fragment.source}\n${behind}`)).stdout).toMatch(/^closed\n$/);
+});
+
+test('the control: a fragment that does not work is found out', async () => {
+  const broken = { document: '', name: 'broken', source: 'await thread.flsh();' };
+  await expect(ran(broken, `${WITH_THREAD}${broken.source}\n${CLOSE}`)).rejects.toThrow('flsh');
 });
 
 test('every page of the guide has a program, but for the one on bundling', () => {
@@ -72,7 +111,6 @@ const BY_HAND: Readonly<Record<string, RegExp>> = {
   'sed -n 4p': /^([0-9a-f]{8}) \1\n$/,
 };
 
-const beginsAs = (command: string, kinds: Readonly<Record<string, unknown>>): string | undefined => Object.keys(kinds).find((kind) => command.startsWith(kind));
 const homesOf = (command: string): unknown[] => [RUN[command], beginsAs(command, BUNDLED), beginsAs(command, BY_HAND), stepsNotRun(command)].filter((home) => home !== undefined);
 
 describe('a command of README, CONTRIBUTING or docs', () => {

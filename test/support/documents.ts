@@ -5,8 +5,15 @@ import { ROOT, filesBelow, read } from './source.js';
 
 export const DOCUMENTS = [...filesBelow('docs', '.md'), ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].filter((path) => existsSync(join(ROOT, path)))];
 
-/** A block that begins with an import. The one of docs/jobs.md has its sidecar, and its questions, from elsewhere. */
-export interface Program { readonly document: string; readonly name: string; readonly source: string }
+export interface Block { readonly document: string; readonly name: string; readonly source: string }
 
-export const PROGRAMS: readonly Program[] = DOCUMENTS.filter((document) => document !== 'docs/jobs.md').flatMap((document) =>
-  [...read(document).matchAll(/^```ts\n(import [^]*?)^```$/gm)].map(([, source = ''], index) => ({ document, name: `${document.replaceAll(/\W/g, '-')}-${index}`, source })));
+const BLOCKS: readonly Block[] = DOCUMENTS.flatMap((document) =>
+  [...read(document).matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, source = ''], index) => ({ document, name: `${document.replaceAll(/\W/g, '-')}-${index}`, source })));
+
+/** The block of docs/jobs.md has its sidecar, and its questions, from elsewhere. */
+const isProgram = ({ document, source }: Block): boolean => source.startsWith('import ') && document !== 'docs/jobs.md';
+
+/** What can be run as it stands. */
+export const PROGRAMS = BLOCKS.filter(isProgram);
+/** What takes something as given: a sidecar, a thread. */
+export const FRAGMENTS = BLOCKS.filter((block) => !isProgram(block));
