@@ -108,7 +108,7 @@ test('option openFilesMax: more threads than files, and nothing is lost', async 
 
 test('option closeTimeoutMs: a close that is not acknowledged within it rejects, and goes through when called again', async () => {
   const gate = join(temporaryFolder(), 'gate');
-  const sidecar = await openTestSidecar({ closeTimeoutMs: 50, writerUrl: gatedWriter(gate) });
+  const sidecar = await openTestSidecar({ closeTimeoutMs: 1_000, writerUrl: gatedWriter(gate) });
   const thread = await sidecar.createThread();
   writeFileSync(gate, '');
   thread.append(numbered(0));
