@@ -19,8 +19,8 @@ const SHIPPED = new URL('../../dist/src/index.js', import.meta.url).href;
 const PROGRAM = fileURLToPath(new URL('../support/hostile-asks.mjs', import.meta.url));
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 
-/** What tells of processes, and, to Node, of the machine. */
-const OF_THE_SYSTEM = /^\/proc\/(self|\d+|locks)\b|^\/proc\/sys\/kernel\/random\/boot_id$|^\/sys\/devices\/system\/cpu\/online$/;
+/** What tells of processes, and, to Node and to malloc() of glibc, of the machine. */
+const OF_THE_SYSTEM = /^\/proc\/(self|\d+|locks)\b|^\/proc\/sys\/kernel\/random\/boot_id$|^\/sys\/devices\/system\/cpu\/online$|^\/proc\/sys\/vm\/overcommit_memory$/;
 
 /** What no id is: of a string's kind, but nothing that has become one. */
 const NO_STRINGS: unknown[] = [7, 0, null, true, {}, [], ['01936c1e-7b2a-7000-8000-000000000001'], Symbol('id'), 7n, () => 'x', Object('01936c1e-7b2a-7000-8000-000000000001'), { toString: () => '../x' }, new Proxy({}, {})];
