@@ -36,9 +36,9 @@ const grid = (head: readonly string[], rows: readonly (readonly string[])[]): st
   row(head) + row(head.map(() => '---')) + rows.map(row).join('');
 
 function runsTable(all: readonly Committed[]): string {
-  return grid(['run', 'commit', 'Node', 'machine', 'file system', 'load before', 'seed', 'took'], all.map(({ stem, outcome: { environment: on, seed, quick, seconds } }) => [
+  return grid(['run', 'commit', 'Node', 'machine', 'file system', 'load before', 'seed', 'took'], all.map(({ stem, outcome: { environment: on, seed, quick, dropsCaches, seconds } }) => [
     `[${stem}](${stem}.json)${quick ? ', quick' : ''}`, on.commit, on.node, `${on.cpu}, ${on.cores} cores, ${bytesText(on.memoryBytes)}, ${on.system}`,
-    on.fileSystem, figure(on.load), String(seed), `${whole(seconds)} s`,
+    `${on.fileSystem}${dropsCaches ? ', page cache dropped before each run' : ''}`, figure(on.load), String(seed), `${whole(seconds)} s`,
   ]));
 }
 
@@ -53,8 +53,8 @@ export function withTargets(document: string, all: readonly Committed[]): string
 
 function targetsByRun(every: readonly Committed[]): string {
   // Some have scenarios without one.
-  const all = every.filter(({ outcome }) => targetsOf(outcome, outcome.environment.node).length > 0);
-  const byRun = all.map(({ outcome }) => targetsOf(outcome, outcome.environment.node));
+  const all = every.map(({ stem, outcome }) => ({ stem, targets: targetsOf(outcome, outcome.environment.node) })).filter(({ targets }) => targets.length > 0);
+  const byRun = all.map(({ targets }) => targets);
   const order = new Map<string, Target>();
   for (const target of byRun.flat()) if (!order.has(target.figure)) order.set(target.figure, target);
   // Some targets are other ones on later lines of Node.

@@ -25,7 +25,7 @@ export interface Results {
 export type Scenario = keyof Required<Results>;
 
 /** How much is measured. */
-export interface Extent extends CellExtent {
+interface Extent extends CellExtent {
   readonly appendRounds: number;
   readonly sizes: readonly Cell[];
   readonly threads: readonly Cell[];
@@ -41,9 +41,12 @@ const QUICK_PART = 4;
 /** At 10,000 threads a run of each is gigabytes. */
 const THREADS_REPETITIONS_MAX = 3;
 
-export const FULL: Extent = { appendRounds: 300, repetitions: 5, runMsMax: 1000, dropsCaches: false, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 2000, syncRounds: 9, isQuick: false };
-export const QUICK: Extent = {
-  appendRounds: 40, repetitions: 2, runMsMax: 250, dropsCaches: false, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
+/** Whether caches are dropped is said beside them. */
+type Amount = Omit<Extent, 'dropsCaches'>;
+
+export const FULL: Amount = { appendRounds: 300, repetitions: 5, runMsMax: 1000, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 2000, syncRounds: 9, isQuick: false };
+export const QUICK: Amount = {
+  appendRounds: 40, repetitions: 2, runMsMax: 250, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
   sizes: SIZES.filter(({ load }) => QUICK_SIZES.has(load)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
   threads: THREADS.filter(({ threads }) => QUICK_THREADS.has(threads)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
 };

@@ -58,7 +58,7 @@ const GIVEN: Readonly<Record<string, readonly [before: string, behind: string]>>
   'try {\n  await thread.flush(': [WITH_THREAD, CLOSE],
   'await openSidecar({ directory: \'rollouts\', writerUrl': ["import { openSidecar } from 'lastword';\nconst sidecar = ", CLOSE],
   'import { runJob, resumeJob, showProgress }': [
-    `${OPEN}const answer = async (row) => ({ answer: row.question.length });\n`, `if (status !== 'completed' || items.some((item) => item.status !== 'completed')) throw new Error(status);\n${CLOSE}`,
+    `${OPEN}const answer = async (row) => ({ answer: row.question.length });\n`, `if (status !== 'completed' || items.length !== 2 || items.some((item) => item.status !== 'completed')) throw new Error(status);\n${CLOSE}`,
   ],
   'const agent = await sidecar.createThread(': [
     `${OPEN}import { runJob } from 'lastword/jobs';\nconst job = await runJob(sidecar, { rows: [{}], worker: async (item) => {\n`,
