@@ -17,8 +17,8 @@ import { kindOfThrown } from '../thrown.js';
 /** A position that no pack leaves behind: buffers beyond 1 GiB are not kept. */
 const IDLE_POSITION = 0x7fff_ff01;
 const IDLE = Buffer.allocUnsafeSlow(8192);
-/** A buffer with less room than this is not packed into: msgpackr would begin another one, as large as all of it. */
-const ROOM_MIN = 0x1000;
+/** A buffer should have this much room behind the offset: else msgpackr begins another one, as large as all of it. */
+export const ROOM_BYTES_MIN = 0x1000;
 const SCRATCH_BYTES = 0x10000;
 const NOT_PACKED = -1;
 
@@ -54,11 +54,11 @@ export class Encoder {
   }
 
   /**
-   * Packs the item into the window at an offset that is a multiple of 8. Returns its bytes if it lies there, or -1 if it
-   * is in `spilled`. @throws LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE
+   * Packs the item into the window at an offset that is a multiple of 8 and has ROOM_BYTES_MIN behind it. Returns its bytes if it
+   * lies there, or -1 if it is in `spilled`. @throws LASTWORD_ITEM_INVALID, LASTWORD_ITEM_TOO_LARGE
    */
   encodeInto(item: object, window: Buffer<ArrayBufferLike>, offset: number): number {
-    if (window.byteLength - offset < ROOM_MIN || !this.#isFree()) {
+    if (!this.#isFree()) {
       this.spilled = this.encode(item);
       return -1;
     }

@@ -2,21 +2,21 @@ import { copyBytes } from '../copy-bytes.js';
 import { LastwordError } from '../errors.js';
 import { hasWriterExited, ringDoorbell, producerGeneration, sleepProducer, wakeWriter } from '../ring/doorbell.js';
 import { frameBytes, makePadding, writeItemHeader } from '../ring/frame.js';
-import { COUNT_MAX, FRAME_HEADER_BYTES, KIB } from '../ring/layout.js';
+import { COUNT_MAX, FRAME_HEADER_BYTES } from '../ring/layout.js';
 import { ringAddress, type ProducerMemory, type SidecarMemory } from '../ring/memory.js';
 import {
   FULL, arenaUsed, claimAtTail, createRingProducer, freeInRing, isFullerThan, publish, ringBlockMax, ringUsed, tailIndex, tryClaim, tryFinishRun,
   type RingProducer,
 } from '../ring/ring-producer.js';
 import { acceptedIn, sealWordOf, tryAccept } from '../ring/slots.js';
-import { type Encoder } from './encode.js';
+import { ROOM_BYTES_MIN, type Encoder } from './encode.js';
 import { DEPTH_MAX } from './normalise.js';
 
 /** Returned in place of a count: the thread is sealed, the item was not taken. */
 export const SEALED_COUNT = -1;
 
-/** msgpackr wants this much room to begin in place. */
-const WINDOW_BYTES_MIN = 4 * KIB;
+/** Room for an item to begin in place. */
+const WINDOW_BYTES_MIN = FRAME_HEADER_BYTES + ROOM_BYTES_MIN;
 const NO_WINDOW = Buffer.alloc(0);
 
 export interface ItemProducerOptions {
@@ -47,6 +47,8 @@ export class ItemProducer {
   #window: Buffer<ArrayBufferLike> = NO_WINDOW;
   /** Position of the window's first byte. */
   #windowPosition = 0;
+  /** The window's bytes: asking it takes a call, for every item. */
+  #windowBytes = 0;
   /** A wait has timed out: further appends throw at once until there is room. */
   #isRefusing = false;
   /** The last items were accepted, and may not be published. */
@@ -68,7 +70,6 @@ export class ItemProducer {
 
   /** Returns which item of this opening it is, or SEALED_COUNT. */
   append(slot: number, incarnation: number, item: object): number {
-    if (sealWordOf(this.#sidecar, slot) < 0) return SEALED_COUNT;
     if (this.#isOwed || this.onPublished !== undefined) this.#prepare();
     const ring = this.#ring;
     if (this.#encoder.isPacking) return this.#appendCopy(slot, incarnation, this.#encoder.encode(item), true);
@@ -146,7 +147,7 @@ export class ItemProducer {
     const { ringBytes } = this.#memory.layout;
     const roomMin = Math.max(WINDOW_BYTES_MIN, ringBytes / 32);
     const index = (tail - this.#windowPosition) | 0;
-    const room = this.#window.byteLength - index;
+    const room = this.#windowBytes - index;
     if (index >= 0 && room >= roomMin) return true;
     const toEnd = ringBytes - tailIndex(this.#ring);
     // It cannot be larger there.
@@ -158,6 +159,7 @@ export class ItemProducer {
     const isWorthIt = bytes >= WINDOW_BYTES_MIN && (bytes === toEnd || bytes >= 2 * roomMin);
     this.#window = isWorthIt ? Buffer.from(this.#memory.buffer, ringAddress(this.#memory, tail), bytes) : NO_WINDOW;
     this.#windowPosition = tail;
+    this.#windowBytes = this.#window.byteLength;
     return isWorthIt;
   }
 
