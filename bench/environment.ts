@@ -41,7 +41,7 @@ function commit(): string {
   const git = (...args: string[]): string =>
     execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
-    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : ' with changes');
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', ':/', ':(exclude,top)bench/results') === '' ? '' : ' with changes');
   } catch {
     return 'unknown (no git here)';
   }

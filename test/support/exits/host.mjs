@@ -144,10 +144,12 @@ class Host {
     const { ringBytes, overflowBytes } = options;
     const before = this.next[0];
     const almostFull = (ringBytes + overflowBytes) * 0.9;
-    while (this.words !== undefined && this.used < almostFull) this.append(this.threads.length);
+    const itemsLeft = () => ITEMS.flood - (this.next[0] - before) * this.threads.length;
+    // A mutant of the writer may not stand at the gate, and keep them empty.
+    while (this.words !== undefined && this.used < almostFull && itemsLeft() > 0) this.append(this.threads.length);
     tell({ usedBeforeWaiting: this.used });
     if (this.words !== undefined) openGate(this.words);
-    this.append(ITEMS.flood - (this.next[0] - before) * this.threads.length);
+    this.append(itemsLeft());
   }
 }
 
