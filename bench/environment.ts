@@ -36,6 +36,7 @@ export function environment(): Environment {
   };
 }
 
+/** Results are no change: this run may be writing them. */
 function commit(): string {
   const cwd = fileURLToPath(new URL('.', import.meta.url));
   const git = (...args: string[]): string =>
