@@ -38,13 +38,10 @@ interface Extent extends CellExtent {
 const QUICK_SIZES = new Set(['116 B', '1.1 kB', '8.5 kB', 'mix']);
 const QUICK_THREADS = new Set([1, 1000]);
 const QUICK_PART = 4;
-/** At 10,000 threads a run of each is gigabytes. */
-const THREADS_REPETITIONS_MAX = 3;
-
 /** Whether caches are dropped is said beside them. */
 type Amount = Omit<Extent, 'dropsCaches'>;
 
-export const FULL: Amount = { appendRounds: 300, repetitions: 5, runMsMax: 1000, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 2000, syncRounds: 9, isQuick: false };
+export const FULL: Amount = { appendRounds: 300, repetitions: 5, runMsMax: 750, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 2000, syncRounds: 9, isQuick: false };
 export const QUICK: Amount = {
   appendRounds: 40, repetitions: 2, runMsMax: 250, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
   sizes: SIZES.filter(({ load }) => QUICK_SIZES.has(load)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
@@ -63,18 +60,17 @@ const runner = <S extends Scenario>(title: (extent: Extent) => string, run: (ext
     return result;
   };
 
-const cells = (title: string, of: (extent: Extent) => readonly Cell[], repetitionsMax: number) => async (extent: Extent, seed: number, print: Print): Promise<CellResult[]> => {
-  const repetitions = Math.min(repetitionsMax, extent.repetitions);
-  print(`\n${title} (medians of ${repetitions} interleaved runs, after two to warm up)\n`);
-  return runCells(of(extent), { ...extent, repetitions }, seed, (result) => print(`\n${cellTable(result)}`));
+const cells = (title: string, of: (extent: Extent) => readonly Cell[]) => async (extent: Extent, seed: number, print: Print): Promise<CellResult[]> => {
+  print(`\n${title} (medians of interleaved runs, after two to warm up)\n`);
+  return runCells(of(extent), extent, seed, (result) => print(`\n${cellTable(result)}`));
 };
 
 /** In the order in which they run. */
 export const SCENARIOS: { readonly [S in Scenario]: Runner<S> } = {
   append: runner(({ appendRounds }) => `Cost to the calling thread, per item (medians of ${appendRounds} alternating rounds)`,
     ({ appendRounds }, seed) => runAppend(appendRounds, seed), (results) => appendTable(results, process.version)),
-  sustained: cells('Sustained until write() has returned for the last item, 100 threads', ({ sizes }) => sizes, Infinity),
-  threads: cells('The same over more and more threads', ({ threads }) => threads, THREADS_REPETITIONS_MAX),
+  sustained: cells('Sustained until write() has returned for the last item, 100 threads', ({ sizes }) => sizes),
+  threads: cells('The same over more and more threads', ({ threads }) => threads),
   latency: runner(({ samples }) => `Latency when idle (${samples} items, one at a time, in four interleaved parts)`, ({ samples }, seed) => runLatency(samples, seed), latencyTable),
   loop: runner(() => 'Delay of the host\'s event loop under full load, above what it is without (medians of four interleaved parts)', ({ loopMs }, seed) => runLoop(loopMs, seed), loopTable),
   synced: runner(({ syncRounds }) => `Group commit (medians of ${syncRounds} alternating rounds)`, ({ syncRounds, isQuick }, seed) => runSynced(syncRounds, isQuick, seed), syncedTable),

@@ -10,6 +10,8 @@ import { median, withDirectory } from './support.js';
 export const BARE = 'bare write() of ready bytes';
 /** What is enough of it, where the best peer is so near to it that no multiple can be had. */
 export const BARE_SHARE = 0.8;
+/** Of a cell that nothing is wanted of; those of 10,000 threads are gigabytes. */
+const REPETITIONS_MAX = 3;
 /** A contender this much slower than the best when it has warmed up cannot be the best, and is run no more than once. */
 const HOPELESS = 1.6;
 /** The first warm-up: a part of the items, to see what all of them would take. Who is this much slower then gets no other. */
@@ -81,7 +83,8 @@ export async function runCells(
 ): Promise<CellResult[]> {
   const results: CellResult[] = [];
   for (const cell of cells) {
-    const result = await measureCell(cell, extent, seed);
+    const repetitions = cell.times === undefined ? Math.min(extent.repetitions, REPETITIONS_MAX) : extent.repetitions;
+    const result = await measureCell(cell, { ...extent, repetitions }, seed);
     onCell(result);
     results.push(result);
   }
