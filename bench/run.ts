@@ -7,7 +7,7 @@ import { FULL, QUICK, SCENARIOS, SCENARIO_NAMES, type Results, type Scenario } f
 import { targetsOf, targetsTable } from './targets.js';
 
 const USAGE = `npm run bench -- [--quick] [--only <${SCENARIO_NAMES.join('|')}>]... [--drop-caches] [--seed <number>] [--json <file>]
-  --quick        fewer cells, items and rounds; less than two minutes
+  --quick        fewer cells, items and rounds, and of the peers those that write files; less than two minutes
   --only         one scenario; may be repeated
   --drop-caches  drops the page cache before each run of 'sustained' and 'threads' (Linux, root): for virtual machines
   --json         writes all figures, of every round too, to this file`;

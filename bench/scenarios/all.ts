@@ -1,3 +1,5 @@
+import { CONTENDERS } from '../peers/all.js';
+import type { Kind } from '../peers/contender.js';
 import { appendTable, runAppend, type AppendResult } from './append.js';
 import { latencyTable, loopTable, runLatency, runLoop, type LatencyRow, type LoopRow } from './host.js';
 import { runJobs } from './jobs.js';
@@ -38,12 +40,14 @@ interface Extent extends CellExtent {
 const QUICK_SIZES = new Set(['116 B', '1.1 kB', '8.5 kB', 'mix']);
 const QUICK_THREADS = new Set([1, 1000]);
 const QUICK_PART = 4;
+/** What a target is a multiple of, and who is beside it. */
+const QUICK_KINDS: readonly Kind[] = ['ours', 'files', 'limit'];
 /** Whether caches are dropped is said beside them. */
 type Amount = Omit<Extent, 'dropsCaches'>;
 
-export const FULL: Amount = { appendRounds: 300, repetitions: 5, runMsMax: 750, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 2000, syncRounds: 9, isQuick: false };
+export const FULL: Amount = { contenders: CONTENDERS, appendRounds: 300, repetitions: 5, runMsMax: 750, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 2000, syncRounds: 9, isQuick: false };
 export const QUICK: Amount = {
-  appendRounds: 40, repetitions: 2, runMsMax: 250, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
+  contenders: CONTENDERS.filter(({ kind }) => QUICK_KINDS.includes(kind)), appendRounds: 40, repetitions: 2, runMsMax: 250, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
   sizes: SIZES.filter(({ load }) => QUICK_SIZES.has(load)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
   threads: THREADS.filter(({ threads }) => QUICK_THREADS.has(threads)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
 };
@@ -71,8 +75,8 @@ export const SCENARIOS: { readonly [S in Scenario]: Runner<S> } = {
     ({ appendRounds }, seed) => runAppend(appendRounds, seed), (results) => appendTable(results, process.version)),
   sustained: cells('Sustained until write() has returned for the last item, 100 threads', ({ sizes }) => sizes),
   threads: cells('The same over more and more threads', ({ threads }) => threads),
-  latency: runner(({ samples }) => `Latency when idle (${samples} items, one at a time, in four interleaved parts)`, ({ samples }, seed) => runLatency(samples, seed), latencyTable),
-  loop: runner(() => 'Delay of the host\'s event loop under full load, above what it is without (medians of four interleaved parts)', ({ loopMs }, seed) => runLoop(loopMs, seed), loopTable),
+  latency: runner(({ samples }) => `Latency when idle (${samples} items, one at a time, in four interleaved parts)`, ({ contenders, samples }, seed) => runLatency(contenders, samples, seed), latencyTable),
+  loop: runner(() => 'Delay of the host\'s event loop under full load, above what it is without (medians of four interleaved parts)', ({ contenders, loopMs }, seed) => runLoop(contenders, loopMs, seed), loopTable),
   synced: runner(({ syncRounds }) => `Group commit (medians of ${syncRounds} alternating rounds)`, ({ syncRounds, isQuick }, seed) => runSynced(syncRounds, isQuick, seed), syncedTable),
   lifecycle: runner(() => 'Threads created, idle, closed and opened again (per thread, fresh processes)', ({ isQuick }) => runLifecycle(isQuick), lifecycleTable),
   reading: runner(({ repetitions }) => `Reading back (medians of ${repetitions} alternating rounds)`, ({ repetitions, isQuick }, seed) => runReading(repetitions, isQuick, seed), readingTable),

@@ -1,11 +1,11 @@
-import type { LoopFigures, Quantiles } from '../cells/entrant.js';
+import type { CellLoad, LoopFigures, Quantiles } from '../cells/entrant.js';
 import { withRivals, type Rival } from '../cells/rival.js';
 import { figure, table, whole } from '../format.js';
-import { CONTENDERS, OURS } from '../peers/all.js';
+import { OURS } from '../peers/all.js';
+import type { Contender } from '../peers/contender.js';
 import { median, quantile, withDirectory } from './support.js';
 
 const LOAD = '1.1 kB';
-const RECORDERS = CONTENDERS.filter(({ kind }) => kind !== 'limit');
 /** Everybody's samples are taken in so many parts, in turn. */
 const PARTS = 4;
 /** Recorded before anything is measured: a host has been at work for a while, and its code is compiled. */
@@ -34,8 +34,8 @@ export interface LoopRow {
 }
 
 /** From append() until write() has returned, in a system that is otherwise idle: one item of 1.1 kB every few milliseconds. */
-export async function runLatency(samples: number, seed: number): Promise<LatencyRow[]> {
-  const times = await inTurn({ load: LOAD, threads: 1, burst: 1, seed }, (rival) => rival.latencies(WARM_UP_SAMPLES, false), (rival) => rival.latencies(Math.ceil(samples / PARTS), true));
+export async function runLatency(contenders: readonly Contender[], samples: number, seed: number): Promise<LatencyRow[]> {
+  const times = await inTurn(contenders, { load: LOAD, threads: 1, burst: 1, seed }, (rival) => rival.latencies(WARM_UP_SAMPLES, false), (rival) => rival.latencies(Math.ceil(samples / PARTS), true));
   return times.map(({ rival, values }) => {
     const sorted = values.flat().sort((one, other) => one - other);
     const bars = BAR_ENDS.map((end, index) => sorted.filter((ms) =>
@@ -45,8 +45,8 @@ export async function runLatency(samples: number, seed: number): Promise<Latency
 }
 
 /** What recording as fast as it is taken does to the host's event loop: 100 threads, 50 items of 1.1 kB in every turn. */
-export async function runLoop(ms: number, seed: number): Promise<LoopRow[]> {
-  const figures = await inTurn({ load: LOAD, threads: 100, burst: 50, seed }, (rival) => rival.run(WARM_UP_ITEMS), (rival) => rival.loop(ms / PARTS));
+export async function runLoop(contenders: readonly Contender[], ms: number, seed: number): Promise<LoopRow[]> {
+  const figures = await inTurn(contenders, { load: LOAD, threads: 100, burst: 50, seed }, (rival) => rival.run(WARM_UP_ITEMS), (rival) => rival.loop(ms / PARTS));
   return figures.map(({ rival, values }) => {
     const of = (value: (part: LoopFigures) => number): number => median(values.map(value));
     const added = (key: keyof Quantiles) => of(({ idle, loaded }) => Math.max(0, loaded[key] - idle[key]));
@@ -56,8 +56,11 @@ export async function runLoop(ms: number, seed: number): Promise<LoopRow[]> {
 
 const named = ({ name, unavailable }: Rival): { name: string; unavailable?: string } => ({ name, ...(unavailable === undefined ? {} : { unavailable }) });
 
-function inTurn<T>(load: Parameters<typeof withRivals>[2], warmUp: (rival: Rival) => Promise<unknown>, part: (rival: Rival) => Promise<T>): Promise<{ rival: Rival; values: T[] }[]> {
-  return withDirectory((directory) => withRivals(RECORDERS, directory, load, async (rivals) => {
+type WhatOfRival<T> = (rival: Rival) => Promise<T>;
+
+function inTurn<T>(contenders: readonly Contender[], load: CellLoad, warmUp: WhatOfRival<unknown>, part: WhatOfRival<T>): Promise<{ rival: Rival; values: T[] }[]> {
+  const recorders = contenders.filter(({ kind }) => kind !== 'limit');
+  return withDirectory((directory) => withRivals(recorders, directory, load, async (rivals) => {
     const all = rivals.map((rival) => ({ rival, values: [] as T[] }));
     const there = all.filter(({ rival }) => rival.unavailable === undefined);
     for (const { rival } of there) await warmUp(rival);

@@ -9,8 +9,8 @@ import { median, quantile, withDirectory } from './support.js';
 /** JavaScript threads, each with its part of the agents. */
 const WORKERS = [1, 2, 4] as const;
 const AGENTS = 100;
-const ITEMS = { quick: 40_000, full: 120_000 } as const;
-const SAMPLES = { quick: 100, full: 400 } as const;
+const ITEMS = { quick: 20_000, full: 120_000 } as const;
+const SAMPLES = { quick: 50, full: 400 } as const;
 const CHILD = fileURLToPath(new URL('producers-child.js', import.meta.url));
 
 /** Agents in other JavaScript threads: that append there, beside those that send each item to main, which appends it. */

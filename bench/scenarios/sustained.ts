@@ -3,8 +3,8 @@ import { bytesOf, type Load } from '../load/pool.js';
 import type { Run } from '../cells/entrant.js';
 import { dropPageCache } from '../cells/page-cache.js';
 import { withRivals, type Rival } from '../cells/rival.js';
-import { CONTENDERS, OURS } from '../peers/all.js';
-import type { Kind } from '../peers/contender.js';
+import { OURS } from '../peers/all.js';
+import type { Contender, Kind } from '../peers/contender.js';
 import { median, withDirectory } from './support.js';
 
 export const BARE = 'bare write() of ready bytes';
@@ -19,6 +19,7 @@ const TRY_OUT = 0.1;
 const HOPELESS_COLD = 3;
 
 export interface CellExtent {
+  readonly contenders: readonly Contender[];
   readonly repetitions: number;
   /** Longest run of a contender that is slow, ms; it gets fewer items then, but not less than a tenth. */
   readonly runMsMax: number;
@@ -94,7 +95,7 @@ export async function runCells(
 async function measureCell(cell: Cell, extent: CellExtent, seed: number): Promise<CellResult> {
   const { load, threads, burst, times } = cell;
   const rows = await withDirectory((directory) =>
-    withRivals(CONTENDERS, directory, { load, threads, burst, seed }, (rivals) => runAll(rivals, cell, extent)));
+    withRivals(extent.contenders, directory, { load, threads, burst, seed }, (rivals) => runAll(rivals, cell, extent)));
   const speedOf = (name: string): number => rows.find((row) => row.name === name)?.itemsPerSecond ?? NaN;
   const peers = rows.filter(({ kind, runs }) => kind === 'files' && runs.length > 0);
   const best = peers.reduce((one, other) => (other.itemsPerSecond > one.itemsPerSecond ? other : one));
