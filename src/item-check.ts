@@ -3,7 +3,6 @@ import { assertMeta } from './lifecycle/markers.js';
 import { kindOfThrown } from './thrown.js';
 import type { Redact, RolloutItem, ThreadId } from './types.js';
 
-const { prototype } = Object;
 const THROWS = 'has a member that throws';
 
 /** `thrown`: the kind of what the host's code threw. Not what it says: that may be of the item. */
@@ -66,20 +65,15 @@ function checked(given: unknown, threadId: ThreadId): object {
     assertObject(item, threadId);
   }
   if (typeof (item as { type?: unknown }).type !== 'string') throw itemInvalid(threadId, 'has no string `type`');
-  if (Object.getPrototypeOf(item) !== prototype || 'type' in prototype) assertStorable(item, threadId);
+  // One that is inherited would not be stored, and the record would be none.
+  if (!Object.hasOwn(item, 'type')) throw itemInvalid(threadId, 'has no `type` of its own');
+  // It would be stored as its entries, without its members.
+  if (item instanceof Map) throw itemInvalid(threadId, 'is a Map');
   // Spelt out: a constant name is looked up once for each shape of object, a variable one every time.
   if ('timestamp' in item) assertNotOwn(item, 'timestamp', threadId);
   if ('ordinal' in item) assertNotOwn(item, 'ordinal', threadId);
   if ('crc' in item) assertNotOwn(item, 'crc', threadId);
   return item;
-}
-
-/** What an object whose prototype is Object's cannot be, and most items have that. */
-function assertStorable(item: object, threadId: ThreadId): void {
-  // One that is inherited would not be stored, and the record would be none.
-  if (!Object.hasOwn(item, 'type')) throw itemInvalid(threadId, 'has no `type` of its own');
-  // It would be stored as its entries, without its members.
-  if (item instanceof Map) throw itemInvalid(threadId, 'is a Map');
 }
 
 /** A member of the envelope: an item must not bring its own. */

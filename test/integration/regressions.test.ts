@@ -22,6 +22,7 @@ const NO_RECORDS: Record<string, () => object> = {
   'a boxed string': () => Object.assign(Object('text') as object, { type: 'x' }),
   'a boxed symbol': () => Object.assign(Object(Symbol('s')) as object, { type: 'x' }),
   'an object that inherits its type': () => Object.create({ type: 'x' }) as object,
+  'a proxy that makes up its type': () => new Proxy({ payload: 1 }, { get: (target, member) => (member === 'type' ? 'x' : Reflect.get(target, member) as unknown) }),
   'nothing (a hole)': () => undefined as unknown as object,
 };
 
