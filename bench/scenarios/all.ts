@@ -38,7 +38,7 @@ interface Extent extends CellExtent {
 }
 
 const QUICK_SIZES = new Set(['116 B', '1.1 kB', '8.5 kB', 'mix']);
-const QUICK_THREADS = new Set([1, 1000]);
+const QUICK_THREADS = 1000;
 const QUICK_PART = 4;
 /** What a target is a multiple of, and who is beside it. */
 const QUICK_KINDS: readonly Kind[] = ['ours', 'files', 'limit'];
@@ -47,9 +47,9 @@ type Amount = Omit<Extent, 'dropsCaches'>;
 
 export const FULL: Amount = { contenders: CONTENDERS, appendRounds: 300, repetitions: 5, runMsMax: 750, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 2000, syncRounds: 9, isQuick: false };
 export const QUICK: Amount = {
-  contenders: CONTENDERS.filter(({ kind }) => QUICK_KINDS.includes(kind)), appendRounds: 40, repetitions: 2, runMsMax: 250, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
+  contenders: CONTENDERS.filter(({ kind }) => QUICK_KINDS.includes(kind)), appendRounds: 40, repetitions: 2, runMsMax: 150, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
   sizes: SIZES.filter(({ load }) => QUICK_SIZES.has(load)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
-  threads: THREADS.filter(({ threads }) => QUICK_THREADS.has(threads)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
+  threads: THREADS.filter(({ threads }) => threads === QUICK_THREADS).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
 };
 
 type Print = (text: string) => void;
