@@ -8,7 +8,8 @@ import { SEED } from '../support/random.js';
 const KILLS = 50;
 /** At a time, until a control finds something: where a kill falls is the machine's to decide. */
 const CONTROL_KILLS = 6;
-const CONTROL_ROUNDS = 5;
+/** One kill in ten falls into a write() where two processors are busy with other tests; most controls end with the first or second round. */
+const CONTROL_ROUNDS = 25;
 
 /** What is complained of, from the first round on in which that is what is looked for. */
 async function complained(pattern: RegExp, ...[options, more]: [Parameters<typeof killOften>[2]?, Parameters<typeof killOften>[3]?]): Promise<string> {
@@ -38,7 +39,7 @@ test('P4, the control: a writer that says that it has written what it keeps back
 
 test('P7, the control: a recovery that leaves a torn end', async () => {
   const { lastwordUrl } = mutantPackage({ file: 'worker/recovery/resume-rollout.js', find: 'if (tornBytes > 0)', replace: 'if (tornBytes < 0)' });
-  // A write of a megabyte is cut short by almost every kill.
+  // A write of a megabyte is cut short by a kill that falls into it.
   const found = /opened again/;
   expect(await complained(found, { itemBytes: 512 * 1024, shape: 'burst' }, { lastwordUrl })).toMatch(found);
 });
