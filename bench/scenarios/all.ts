@@ -47,7 +47,7 @@ type Amount = Omit<Extent, 'dropsCaches'>;
 
 export const FULL: Amount = { contenders: CONTENDERS, appendRounds: 300, repetitions: 5, runMsMax: 750, sizes: SIZES, threads: THREADS, samples: 1000, loopMs: 2000, syncRounds: 9, isQuick: false };
 export const QUICK: Amount = {
-  contenders: CONTENDERS.filter(({ kind }) => QUICK_KINDS.includes(kind)), appendRounds: 40, repetitions: 2, runMsMax: 150, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
+  contenders: CONTENDERS.filter(({ kind }) => QUICK_KINDS.includes(kind)), appendRounds: 40, repetitions: 1, runMsMax: 150, samples: 80, loopMs: 400, syncRounds: 3, isQuick: true,
   sizes: SIZES.filter(({ load }) => QUICK_SIZES.has(load)).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
   threads: THREADS.filter(({ threads }) => threads === QUICK_THREADS).map((cell) => ({ ...cell, items: cell.items / QUICK_PART })),
 };
