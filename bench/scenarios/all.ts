@@ -40,8 +40,9 @@ interface Extent extends CellExtent {
 const QUICK_SIZES = new Set(['116 B', '1.1 kB', '8.5 kB', 'mix']);
 const QUICK_THREADS = 1000;
 const QUICK_PART = 4;
-/** What a target is a multiple of, and who is beside it. */
+/** Ours, the peers that targets are multiples of, and the limits beside them. */
 const QUICK_KINDS: readonly Kind[] = ['ours', 'files', 'limit'];
+
 /** Whether caches are dropped is said beside them. */
 type Amount = Omit<Extent, 'dropsCaches'>;
 

@@ -68,7 +68,7 @@ export class ItemProducer {
     this.#encoder = encoder;
   }
 
-  /** Returns which item of this opening it is, or SEALED_COUNT. */
+  /** Returns which item of this opening it is, or SEALED_COUNT: a seal is looked for once the item is packed, as that may bring one. */
   append(slot: number, incarnation: number, item: object): number {
     if (this.#isOwed || this.onPublished !== undefined) this.#prepare();
     const ring = this.#ring;

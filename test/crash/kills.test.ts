@@ -8,7 +8,7 @@ import { SEED } from '../support/random.js';
 const KILLS = 50;
 /** At a time, until a control finds something: where a kill falls is the machine's to decide. */
 const CONTROL_KILLS = 6;
-/** One kill in ten falls into a write() where two processors are busy with other tests; most controls end with the first or second round. */
+/** Thirty kills were too few once, with other tests beside them. Most controls end with the first rounds. */
 const CONTROL_ROUNDS = 25;
 
 /** What is complained of, from the first round on in which that is what is looked for. */
